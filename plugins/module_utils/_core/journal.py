@@ -1,0 +1,88 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An append-only journal: intent before the act, outcome after it, each line chained to the one before.
+
+A line is JSON with ``seq``, ``at`` (seconds since the epoch), ``kind``, the caller's fields, ``previous`` and ``hash``
+(SHA-256 of the line without ``hash``). It never holds a secret: callers pass fingerprints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import sync_folder
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+
+GENESIS = "0" * 64
+
+
+class Journal:
+    """One journal file, mode 0600, written by one process at a time (its owner holds a lease or a lock)."""
+
+    def __init__(self, path: str | Path, clock: Clock | None = None) -> None:
+        self._path = Path(path)
+        self._clock = clock or Clock()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Every entry, oldest first, with the chain checked.
+
+        A last line cut short by a crash is not an entry: its writer never saw it succeed.
+        Raises OpsError when an entry was changed or removed.
+        """
+        if not self._path.exists():
+            return []
+        whole, _cut, _rest = self._path.read_bytes().rpartition(b"\n")
+        entries: list[dict[str, Any]] = []
+        previous = GENESIS
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                raise OpsError(f"Line {number} of the journal {self._path} is not JSON: it was damaged.", journal=str(self._path), line=number) from error
+            if entry.get("previous") != previous or entry.get("hash") != _digest(entry):
+                raise OpsError(f"Line {number} of the journal {self._path} does not continue the chain: it was changed, or one before it was removed.", journal=str(self._path), line=number)
+            previous = entry["hash"]
+            entries.append(entry)
+        return entries
+
+    def append(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Write one entry and return it once it is on disk."""
+        entries = self.read()
+        entry: dict[str, Any] = {
+            "seq": len(entries) + 1,
+            "at": round(self._clock.now(), 3),
+            "kind": kind,
+            **fields,
+            "previous": entries[-1]["hash"] if entries else GENESIS,
+        }
+        entry["hash"] = _digest(entry)
+        line = json.dumps(entry, sort_keys=True).encode() + b"\n"
+        self._drop_cut_line()
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if not entries:
+            sync_folder(self._path.parent)
+        return entry
+
+    def _drop_cut_line(self) -> None:
+        if not self._path.exists():
+            return
+        data = self._path.read_bytes()
+        end = data.rfind(b"\n") + 1
+        if end != len(data):
+            os.truncate(self._path, end)
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    body = {key: value for key, value in entry.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

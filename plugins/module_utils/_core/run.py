@@ -1,0 +1,103 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner: the only file that knows check mode, exit and failure.
+
+A module hands over a factory; what it makes is a ``Noun`` (a thing that converges) or an ``Operation`` (a verb
+that is performed). Neither knows that Ansible exists.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State, differences, plan
+
+
+class Noun(Protocol):
+    """A thing that exists in a state."""
+
+    def read(self) -> State | None:
+        """What is, normalised (order, defaults, units; a secret only as a fingerprint). None: it does not exist."""
+
+    def desired(self, current: State | None) -> State | None:
+        """What should be. None: it should not exist. Pure; raises OpsError for a change that is not allowed."""
+
+    def apply(self, planned: Plan) -> None:
+        """Make it so."""
+
+    def result(self, state: State | None) -> Mapping[str, Any]:
+        """What the task returns for a state, read or predicted: always the same keys."""
+
+
+class Operation(Protocol):
+    """A verb that is performed."""
+
+    def plan(self) -> Plan:
+        """What would be done. Reads, never writes."""
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        """Do it and return what the task returns."""
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        """What the task returns when nothing is done: nothing to do, or check mode."""
+
+
+def converge(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Noun]) -> None:
+    """Bring a noun into its desired state, look again, and end the module with what was seen."""
+    with _failures(module):
+        noun = make(module.params)
+        before = noun.read()
+        desired = noun.desired(before)
+        planned = plan(before, desired)
+        after = planned.after
+        if planned.changed and not module.check_mode:
+            noun.apply(planned)
+            after = noun.read()
+            _require_converged(after, desired)
+        result = noun.result(after)
+    module.exit_json(changed=planned.changed, diff=planned.diff(), **result)
+
+
+def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation]) -> None:
+    """Perform a verb, or say what it would do, and end the module with what came of it."""
+    with _failures(module):
+        operation = make(module.params)
+        planned = operation.plan()
+        act = planned.changed and not module.check_mode
+        result = operation.apply(planned) if act else operation.result(planned)
+    module.exit_json(changed=planned.changed, diff=planned.diff(), **result)
+
+
+def inform(module: AnsibleModule, read: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Answer a question; changes nothing."""
+    with _failures(module):
+        result = read(module.params)
+    module.exit_json(changed=False, **result)
+
+
+def _require_converged(after: State | None, desired: State | None) -> None:
+    left = differences(after, desired)
+    if left:
+        listed = ", ".join(f"{key} is {is_!r}, not {should!r}" for key, (is_, should) in sorted(left.items()))
+        raise OpsError(f"The change was accepted but did not take effect: {listed}. Run again; if it stays so, look at the object itself.", remaining=sorted(left))
+
+
+@contextmanager
+def _failures(module: AnsibleModule) -> Iterator[None]:
+    """Translate, once, everything that can go wrong below a module."""
+    try:
+        yield
+    except OpsError as error:
+        module.fail_json(msg=error.message, **error.details)
+    except Exception as error:  # a defect of ours: say so, and keep the trace for the report
+        module.fail_json(
+            msg=f"{type(error).__name__} in {module._name}: this is a defect in groundcrew.ops, please report it with the trace (-vvv).",
+            exception=traceback.format_exc(),
+        )
