@@ -1,0 +1,83 @@
+#!/bin/sh
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Makes build/venv (every program that the Makefile runs, at fixed versions) and build/collections (this tree under
+# the path that Ansible looks for). Needs a Python >= 3.12 and nothing else; does nothing when nothing changed.
+#
+#   tests/bootstrap.sh                  the environment
+#   tests/bootstrap.sh packages NAME…   Debian packages that are not installed yet
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# A version manager's stand-in may be on the path and fail, so each candidate has to run and say what it is.
+runs() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; }
+
+find_python() {
+  if [ -n "${PYTHON:-}" ]; then
+    runs "$PYTHON" || die "PYTHON=$PYTHON does not run, or is older than Python 3.12."
+    printf '%s\n' "$PYTHON"
+    return
+  fi
+  for python in python3.12 python3.13 python3.14 python3 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3 /usr/local/bin/python3.1[2-9] /opt/python*/bin/python3; do
+    if runs "$python"; then
+      "$python" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+  die "no Python >= 3.12 was found. Install one (Debian 13: apt install python3), or name it: make PYTHON=/path/to/python3 …"
+}
+
+packages() {
+  missing=""
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing="$missing $name"
+  done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || die "these Debian packages are needed, and there is no apt-get to install them:$missing"
+  [ "$(id -u)" -eq 0 ] || die "these Debian packages are needed. As root, run: apt-get install$missing"
+  say "installing$missing"
+  mkdir -p build
+  # A third party's source that does not answer makes the update fail, and is no reason to stop: the install decides.
+  apt-get -qq update >build/apt.log 2>&1 || say "warning: apt-get update was not complete (build/apt.log)"
+  # shellcheck disable=SC2086 # a list of names
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >>build/apt.log 2>&1 \
+    || { tail -n 5 build/apt.log >&2; die "apt-get could not install$missing (build/apt.log)"; }
+}
+
+make_venv() {
+  if ! "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; then # Debian keeps both in a package of their own
+    packages "python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+  fi
+  rm -rf build/venv
+  "$1" -m venv build/venv
+}
+
+environment() {
+  python=$(find_python)
+  wanted=$({ "$python" -c 'import sys; print(sys.executable, sys.version)'; pwd -P; cat requirements.txt requirements-dev.txt tests/constraints.txt; } | cksum)
+  if [ "$(cat build/venv/.complete 2>/dev/null)" != "$wanted" ]; then
+    say "making build/venv with $("$python" --version)"
+    mkdir -p build
+    make_venv "$python"
+    uv=$(sed -n 's/^uv==/uv==/p' requirements-dev.txt)
+    build/venv/bin/python -m pip --quiet --disable-pip-version-check install "$uv" >&2
+    # uv takes seconds where pip takes a minute, but it does not read pip's settings (a mirror, a proxy): pip is the second try.
+    build/venv/bin/uv --quiet pip install --python build/venv/bin/python -r requirements-dev.txt -c tests/constraints.txt >&2 \
+      || build/venv/bin/python -m pip --quiet --disable-pip-version-check install -r requirements-dev.txt -c tests/constraints.txt >&2 \
+      || die "the packages of requirements-dev.txt could not be installed"
+    printf '%s\n' "$wanted" >build/venv/.complete # last: a run that was killed starts over
+  fi
+  mkdir -p build/collections/ansible_collections/groundcrew
+  ln -sfn ../../../.. build/collections/ansible_collections/groundcrew/ops
+}
+
+case "${1:-environment}" in
+  environment) environment ;;
+  packages) shift && packages "$@" ;;
+  *) die "unknown command: $1" ;;
+esac
