@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.basic import env_fallback
+
 Spec = dict[str, dict[str, Any]]
 
 
@@ -20,3 +22,8 @@ def merge(*specs: Mapping[str, Mapping[str, Any]]) -> Spec:
                 raise ValueError(f"option {name} is specified twice")
             merged[name] = dict(option)
     return merged
+
+
+def from_env(*names: str) -> tuple[Any, list[str]]:
+    """The ``fallback`` of an option that may come from the environment: the first of the names that is set."""
+    return env_fallback, list(names)

@@ -68,11 +68,23 @@ def converge(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Noun]) -
 def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation]) -> None:
     """Perform a verb, or say what it would do, and end the module with what came of it."""
     with _failures(module):
-        operation = make(module.params)
-        planned = operation.plan()
-        act = planned.changed and not module.check_mode
-        result = operation.apply(planned) if act else operation.result(planned)
-    module.exit_json(changed=planned.changed, diff=planned.diff(), **result)
+        answer = _performed(make(module.params), module.check_mode)
+    module.exit_json(**answer)
+
+
+def perform_action(task: Any, make: Callable[[], Operation]) -> dict[str, Any]:
+    """Perform a verb in an action plugin, on the control node, and return the result of its task."""
+    try:
+        return _performed(make(), task.check_mode)
+    except OpsError as error:
+        return {"failed": True, "msg": error.message, **error.details}
+
+
+def _performed(operation: Operation, check: bool) -> dict[str, Any]:
+    planned = operation.plan()
+    act = planned.changed and not check
+    result = operation.apply(planned) if act else operation.result(planned)
+    return {"changed": planned.changed, "diff": planned.diff(), **result}
 
 
 def inform(module: AnsibleModule, read: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:

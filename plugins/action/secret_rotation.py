@@ -1,0 +1,88 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control node's part of M(groundcrew.ops.secret_rotation): the machine, beside its store and its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
+
+SPEC: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "phase": {"type": "str", "choices": ["begin", "finish", "back", "status"], "required": True},
+    "owner": {"type": "str", "required": True},
+    "consumers": {"type": "list", "elements": "str", "default": []},
+    "acknowledged": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"consumer": {"type": "str", "required": True}, "fingerprint": {"type": "str", "required": True}},
+    },
+    "force": {"type": "bool", "default": False},
+    "max_age_days": {"type": "float", "default": policy.MAX_AGE_DAYS},
+    "grace": {"type": "float", "default": 60},
+    "quiet": {"type": "float", "default": 15},
+    "timeout": {"type": "float", "default": 900},
+    "observe": {"type": "float", "default": 30},
+    "compromised": {"type": "bool", "default": False},
+}
+
+
+class ModuleLogins:
+    """Logins by the collection's modules, run on the host of the play.
+
+    run_module: (module, its options) -> its result.
+    """
+
+    def __init__(self, run_module: Callable[[str, dict[str, Any]], Mapping[str, Any]], params: Mapping[str, Any]) -> None:
+        self._run = run_module
+        self._owner = params["owner"]
+        self._connection = {name: params[name] for name in connection.SPEC}
+
+    def ensure(self, name: str, password: str, state: str) -> None:
+        self._result("postgresql_login", name=name, password=password, state=state, owner=self._owner)
+
+    def look(self, name: str, password: str | None = None, compare_with: str | None = None) -> Mapping[str, Any]:
+        return self._result("postgresql_login_info", name=name, password=password, compare_with=compare_with)
+
+    def _result(self, module: str, **arguments: Any) -> Mapping[str, Any]:
+        given = {key: value for key, value in {**self._connection, **arguments}.items() if value is not None}
+        result = self._run(f"groundcrew.ops.{module}", given)
+        if result.get("failed") or result.get("unreachable"):
+            raise OpsError(str(result.get("msg", f"{module} failed without a message")))
+        return result["login"]
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, connection.SPEC, SPEC))
+        return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
+
+    def _phase(self, params: Mapping[str, Any], task_vars: dict[str, Any] | None) -> RotationPhase:
+        def run_module(module: str, arguments: dict[str, Any]) -> Mapping[str, Any]:
+            return self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars)
+
+        request = Request(
+            name=params["name"],
+            phase=params["phase"],
+            consumers=params["consumers"],
+            acknowledged=[(entry["consumer"], entry["fingerprint"]) for entry in params["acknowledged"]],
+            force=params["force"] or params["compromised"],
+            max_age_days=params["max_age_days"],
+        )
+        patience = Patience(
+            grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]
+        )
+        return RotationPhase(request, *options.open_store(params), DualUser(ModuleLogins(run_module, params), params["owner"]), patience)

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of secrets, read on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: secret
+short_description: Read a secret from the store of encrypted files
+version_added: 0.1.0
+description:
+  - Reads a value that M(groundcrew.ops.secret) made. Pass it only to tasks that do not show it.
+author:
+  - groundcrew.ops contributors (@groundcrew)
+options:
+  _terms:
+    description: The names of secrets.
+    type: list
+    elements: str
+    required: true
+  version:
+    description:
+      - V(current), V(previous), V(pending), or the id of a version.
+    type: str
+    default: current
+  field:
+    description:
+      - A field of a dictionary, for example V(username), or V(version) or V(fingerprint) to identify the value without showing it.
+      - The whole value by default.
+    type: str
+  default:
+    description:
+      - What to return for a secret that does not exist. Without it that is an error.
+      - "In a dry run nothing is made: use C(default=ansible_check_mode | ternary('made by the run', none))."
+    type: raw
+  store_path:
+    description:
+      - The folder of the store.
+    type: path
+    required: true
+    vars:
+      - name: secret_store_path
+    env:
+      - name: GROUNDCREW_SECRET_STORE
+  vault_password_file:
+    description:
+      - The file with the password that encrypts the store, or an executable that prints it.
+    type: path
+    required: true
+    vars:
+      - name: secret_vault_password_file
+    env:
+      - name: ANSIBLE_VAULT_PASSWORD_FILE
+"""
+
+EXAMPLES = r"""
+- name: Give the application its database
+  ansible.builtin.set_fact:
+    database_user: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='username') }}"
+
+- name: Tell which version is current
+  ansible.builtin.debug:
+    msg: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='fingerprint') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: One value for each name.
+  type: list
+  elements: raw
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, get_file_vault_secret
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileStore
+
+
+class VaultLibrary:
+    """A Cipher within Ansible's own process: a play reads values often, and a command for each would be slow."""
+
+    def __init__(self, password_file: str) -> None:
+        secret = get_file_vault_secret(filename=password_file, loader=DataLoader())
+        secret.load()
+        self._vault = VaultLib([("default", secret)])
+
+    def encrypt(self, text: str) -> str:
+        return self._vault.encrypt(text).decode()
+
+    def decrypt(self, sealed: str) -> str:
+        return self._vault.decrypt(sealed).decode()
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        store = FileStore(self.get_option("store_path"), VaultLibrary(self.get_option("vault_password_file")))
+        try:
+            return [self._value(store, term) for term in terms]
+        except OpsError as error:
+            raise AnsibleLookupError(error.message) from error
+
+    def _value(self, store: FileStore, name: str) -> Any:
+        secret = store.get(name)
+        which = self.get_option("version")
+        version = secret.version(which) if secret is not None else None
+        if version is not None:
+            return _field(name, version, self.get_option("field"))
+        default = self.get_option("default")
+        if default is not None:
+            return default
+        raise OpsError(f"There is no secret {name} in the store." if secret is None else f"The secret {name} has no version {which}.")
+
+
+def _field(name: str, version: Version, field: str | None) -> Any:
+    if field is None:
+        return version.value
+    if field == "version":
+        return version.id
+    if field == "fingerprint":
+        return version.fingerprint
+    if not isinstance(version.value, dict) or field not in version.value:
+        known = ", ".join(version.value) if isinstance(version.value, dict) else "no fields, it is a string"
+        raise OpsError(f"The secret {name} has no field {field}; it has {known}.")
+    return version.value[field]

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The strategy dual_user: two database users of one owner take turns, so both credentials work at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
+
+
+class Logins(Protocol):
+    """The database's logins, wherever they can be reached from."""
+
+    def ensure(self, name: str, password: str, state: str) -> None:
+        """enabled, disabled or retired; read back before it returns."""
+
+    def look(self, name: str, password: str | None = None, compare_with: str | None = None) -> Mapping[str, Any]:
+        """What can be proven about a login."""
+
+
+class DualUser:
+    """A Provider. owner: the role that both users act as."""
+
+    strategy = "dual_user"
+
+    def __init__(self, logins: Logins, owner: str) -> None:
+        self._logins = logins
+        self._owner = owner
+
+    def check(self, old: Version) -> None:
+        seen = self.works(old)
+        if not seen["may_create_logins"]:
+            raise OpsError("The administrator of the database has no CREATEROLE: a second user cannot be prepared.")
+
+    def accept(self, new: Version) -> None:
+        self._ensure(new, "enabled")
+
+    def test(self, old: Version, new: Version) -> None:
+        seen = self.works(new, compare_with=old.part("username"))
+        if seen["differences"]:
+            raise OpsError(
+                f"{old.part('username')} and {new.part('username')} do not have the same rights: {'; '.join(seen['differences'])}. "
+                f"Grant to {self._owner} what one of them has alone (what one of them owns: REASSIGN OWNED BY … TO {self._owner}).",
+                differences=seen["differences"],
+            )
+
+    def works(self, credential: Version, compare_with: str | None = None) -> Mapping[str, Any]:
+        name = credential.part("username")
+        seen = self._logins.look(name, credential.part("password"), compare_with)
+        if not seen["accepted"]:
+            raise OpsError(f"The database refuses the login of {name} with the stored password.")
+        if not seen["wrong_refused"]:
+            raise OpsError(f"The database lets {name} in with a wrong password: a login proves nothing there. Look at pg_hba.conf for 'trust'.")
+        if seen["effective_user"] != self._owner:
+            raise OpsError(f"{name} acts as {seen['effective_user']} after its login, not as {self._owner}.")
+        return seen
+
+    def uses(self, old: Version) -> int:
+        return int(self._logins.look(old.part("username"))["sessions"])
+
+    def disable(self, old: Version) -> None:
+        self._ensure(old, "disabled")
+
+    def enable(self, old: Version) -> None:
+        self._ensure(old, "enabled")
+
+    def withdraw(self, new: Version) -> None:
+        self._ensure(new, "retired")
+
+    def destroy(self, old: Version) -> None:
+        self._ensure(old, "retired")
+
+    def _ensure(self, credential: Version, state: str) -> None:
+        self._logins.ensure(credential.part("username"), credential.part("password"), state)

@@ -1,0 +1,284 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rotation: accept the new one, use it everywhere, prove that, stop accepting the old one.
+
+Before each state is entered an intent is on disk, after it a completion. Entering a state again does no harm, so a run
+that was killed anywhere is continued by the next one. Doubt before PUBLISHED goes back; after it, both credentials
+stay valid and the error says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, Secret, State, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Records, Store
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited, in seconds.
+
+    grace: at least this long after every consumer acknowledged.
+    quiet: no session of the old credential for this long.
+    timeout: at most this long for both.
+    interval: between two looks.
+    observe: how long the new credential is watched after the old one was disabled.
+    compromised: do not wait for the old one's sessions, end them.
+    """
+
+    grace: float = 60.0
+    quiet: float = 15.0
+    timeout: float = 900.0
+    observe: float = 30.0
+    interval: float = 3.0
+    compromised: bool = False
+
+
+class Machine:
+    """One secret's rotations."""
+
+    def __init__(self, name: str, store: Store, records: Records, provider: Provider, patience: Patience, clock: Clock | None = None) -> None:
+        self._name = name
+        self._store = store
+        self._records = records
+        self._provider = provider
+        self._patience = patience
+        self._clock = clock or Clock()
+        self._enter = {
+            State.PREFLIGHT: self._preflight,
+            State.CREATED: self._create,
+            State.SET: self._set,
+            State.TESTED: self._test,
+            State.PUBLISHED: self._publish,
+            State.PROPAGATED: self._propagate,
+            State.GRACE: self._grace,
+            State.DISABLED: self._disable,
+            State.OBSERVED: self._observe,
+            State.DESTROYED: self._destroy,
+        }
+
+    def begin(self, consumers: Sequence[str]) -> Rotation:
+        """Bring a rotation to PUBLISHED: start one, or continue the one that is in progress.
+
+        Raises OpsError when the new credential did not prove itself; it is then withdrawn again.
+        """
+        with self._records.hold(self._name):
+            rotation = self._records.rotation(self._name)
+            if rotation is None or not rotation.live:
+                self._start(consumers)
+            try:
+                return self._advance(policy.BEGIN)
+            except OpsError as error:
+                raise self._give_up(error) from error
+
+    def finish(self, acknowledged: Sequence[tuple[str, str]]) -> Rotation:
+        """Bring a published rotation to its end.
+
+        acknowledged: (consumer, fingerprint of a value that it uses now); it may use other secrets' values too.
+        """
+        with self._records.hold(self._name):
+            rotation = self._live()
+            if rotation.state.order < State.PUBLISHED.order:
+                raise OpsError(f"The rotation of {self._name} is {rotation.state.value}: run phase begin before phase finish.", state=rotation.state.value)
+            self._record(rotation, acknowledged)
+            return self._advance(policy.FINISH)
+
+    def back(self) -> Rotation:
+        """Undo: before PUBLISHED the rotation is dropped, after DISABLED the old credential is enabled again."""
+        with self._records.hold(self._name):
+            rotation = self._live()
+            if not self._published(rotation):
+                self._withdraw(rotation)
+            elif rotation.state.order >= State.GRACE.order:
+                # A run killed while it disabled left the state at GRACE: enabling what is enabled does no harm.
+                self._enable(rotation)
+            else:
+                raise OpsError(
+                    f"The rotation of {self._name} is {rotation.state.value}: consumers may use either credential, and both work. There is nothing to undo; run phase finish when consumers have moved.",
+                    state=rotation.state.value,
+                )
+            return self._latest()
+
+    def _start(self, consumers: Sequence[str]) -> None:
+        secret = self._secret()
+        if secret.pending is not None:
+            raise OpsError(f"The secret {self._name} has a pending version that no rotation made, {secret.pending.id}. Look at it before anything is rotated.")
+        rotation_id = str(uuid.uuid4())
+        self._records.write(
+            self._name,
+            "planned",
+            rotation=rotation_id,
+            secret=self._name,
+            strategy=self._provider.strategy,
+            consumers=list(consumers),
+            old=secret.current.id,
+            old_fingerprint=secret.current.fingerprint,
+            new=policy.pending_id(rotation_id),
+        )
+
+    def _advance(self, phase: Sequence[State]) -> Rotation:
+        rotation = self._latest()
+        for state in policy.remaining(rotation, phase):
+            self._records.write(self._name, "entering", state=state.value)
+            self._enter[state](rotation)
+            self._records.write(self._name, "completed", state=state.value)
+            rotation = self._latest()
+        return rotation
+
+    def _record(self, rotation: Rotation, acknowledged: Sequence[tuple[str, str]]) -> None:
+        expected = self._new(rotation).fingerprint
+        for consumer, fingerprint in acknowledged:
+            known = rotation.acknowledged.get(consumer)
+            if consumer in rotation.consumers and known != expected and (fingerprint == expected or known is None):
+                self._records.write(self._name, "acknowledged", consumer=consumer, fingerprint=fingerprint)
+
+    def _preflight(self, rotation: Rotation) -> None:
+        self._provider.check(self._old(rotation))
+
+    def _create(self, rotation: Rotation) -> None:
+        secret = self._secret()
+        value = policy.generate(secret.recipe, policy.other_user(secret))
+        # Staged once: after a crash the version that is there already is kept.
+        self._store.stage(self._name, policy.version(value, rotation.new, self._clock.now(), secrets.token_hex(16)))
+
+    def _set(self, rotation: Rotation) -> None:
+        self._provider.accept(self._new(rotation))
+
+    def _test(self, rotation: Rotation) -> None:
+        self._provider.test(self._old(rotation), self._new(rotation))
+
+    def _publish(self, rotation: Rotation) -> None:
+        self._store.promote(self._name, rotation.old, rotation.new)
+
+    def _propagate(self, rotation: Rotation) -> None:
+        left = policy.missing(rotation, self._new(rotation).fingerprint)
+        if left:
+            raise OpsError(
+                f"{len(left)} of {len(rotation.consumers)} consumers of {self._name} have not acknowledged the new version: {', '.join(left)}. "
+                "Both credentials work; switch them, then run phase finish again.",
+                state=rotation.state.value,
+                missing=left,
+            )
+
+    def _grace(self, rotation: Rotation) -> None:
+        if self._patience.compromised:
+            return
+        old = self._old(rotation)
+        begun = self._clock.monotonic()
+        # Counted from the acknowledgement, so that a run that was killed does not wait from the start again.
+        waited = max(self._clock.now() - rotation.entered[State.PROPAGATED], 0.0)
+        silent_since: float | None = None
+        while True:
+            uses = self._provider.uses(old)
+            now = self._clock.monotonic()
+            silent_since = None if uses else (now if silent_since is None else silent_since)
+            quiet = silent_since is not None and now - silent_since >= self._patience.quiet
+            if quiet and waited + now - begun >= self._patience.grace:
+                return
+            if now - begun >= self._patience.timeout:
+                seen = f"{uses} sessions of the old credential are open" if uses else "the old credential was not unused for long enough"
+                raise OpsError(
+                    f"After {self._patience.timeout:g} s of grace for {self._name}, {seen}. Nothing was taken away and both credentials work: "
+                    "find who still uses the old one, then run phase finish again.",
+                    state=rotation.state.value,
+                    sessions=uses,
+                )
+            self._clock.sleep(self._patience.interval)
+
+    def _disable(self, rotation: Rotation) -> None:
+        self._provider.disable(self._old(rotation))
+
+    def _observe(self, rotation: Rotation) -> None:
+        end = self._clock.monotonic() + (0.0 if self._patience.compromised else self._patience.observe)
+        while True:
+            try:
+                self._provider.works(self._new(rotation))
+            except OpsError as error:
+                raise self._reopen(rotation, error) from error
+            if self._clock.monotonic() >= end:
+                return
+            self._clock.sleep(self._patience.interval)
+
+    def _destroy(self, rotation: Rotation) -> None:
+        self._provider.destroy(self._old(rotation))
+
+    def _give_up(self, error: OpsError) -> OpsError:
+        """Go back after a failure before PUBLISHED, and say how that went."""
+        rotation = self._latest()
+        if self._published(rotation):
+            return error
+        details = {**error.details, "failed_after": rotation.state.value}
+        self._records.write(self._name, "failed", state=rotation.state.value)
+        try:
+            self._withdraw(rotation)
+        except OpsError as second:
+            return OpsError(
+                f"{error.message} The rotation of {self._name} stays {rotation.state.value}, because going back failed too: {second.message} "
+                "The current credential is untouched; run phase begin or phase back again.",
+                **details,
+            )
+        return OpsError(f"{error.message} The rotation of {self._name} went back; the current credential is untouched.", **details)
+
+    def _reopen(self, rotation: Rotation, error: OpsError) -> OpsError:
+        """The new credential failed while the old one was disabled: both are to work again."""
+        if self._patience.compromised:
+            return OpsError(f"{error.message} The old credential of {self._name} stays disabled, because it is compromised.", **error.details)
+        try:
+            self._enable(rotation)
+        except OpsError as second:
+            return OpsError(f"{error.message} Enabling the old credential of {self._name} again failed too: {second.message} Run phase back.", **error.details)
+        return OpsError(f"{error.message} The old credential of {self._name} was enabled again.", **error.details)
+
+    def _enable(self, rotation: Rotation) -> None:
+        self._provider.enable(self._old(rotation))
+        self._records.write(self._name, "went_back", state=State.GRACE.value)
+
+    def _published(self, rotation: Rotation) -> bool:
+        """The store decides: a run may have been killed between the promotion and its record."""
+        return rotation.state.order >= State.PUBLISHED.order or self._secret().current.id == rotation.new
+
+    def _withdraw(self, rotation: Rotation) -> None:
+        new = self._secret().version(rotation.new)
+        if new is not None:
+            # The provider forgets it first: a value that is gone from the store could not be withdrawn any more.
+            self._provider.withdraw(new)
+            self._store.drop_pending(self._name, rotation.new)
+        self._records.write(self._name, "went_back", state=State.PLANNED.value)
+
+    def _live(self) -> Rotation:
+        rotation = self._records.rotation(self._name)
+        if rotation is None or not rotation.live:
+            raise OpsError(f"No rotation of {self._name} is in progress.")
+        return rotation
+
+    def _latest(self) -> Rotation:
+        rotation = self._records.rotation(self._name)
+        if rotation is None:
+            raise OpsError(f"The journal of {self._name}'s rotations is gone while it was in use.")
+        return rotation
+
+    def _secret(self) -> Secret:
+        secret = self._store.get(self._name)
+        if secret is None:
+            raise OpsError(f"There is no secret {self._name} in the store: make it with groundcrew.ops.secret first.")
+        return secret
+
+    def _old(self, rotation: Rotation) -> Version:
+        return self._version(rotation.old)
+
+    def _new(self, rotation: Rotation) -> Version:
+        return self._version(rotation.new)
+
+    def _version(self, version_id: str) -> Version:
+        version = self._secret().version(version_id)
+        if version is None:
+            raise OpsError(f"The version {version_id} of {self._name} is not in the store any more: it was changed by hand during a rotation.")
+        return version

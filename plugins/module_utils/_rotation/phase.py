@@ -1,0 +1,94 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The phases of a rotation as operations: what would be done, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Records, Store
+
+_STEPS = {
+    State.PREFLIGHT: "log in with the current credential, and look whether a second one can be prepared",
+    State.CREATED: "keep a generated value as pending",
+    State.SET: "let the database accept it beside the current one",
+    State.TESTED: "log in with it, compare the rights of both, and see a wrong password refused",
+    State.PUBLISHED: "make it current",
+    State.PROPAGATED: "see that every consumer acknowledged it",
+    State.GRACE: "wait until no session of the old credential is left",
+    State.DISABLED: "disable the old credential (can be undone)",
+    State.OBSERVED: "watch the new credential",
+    State.DESTROYED: "take the old credential away for good, and see it refused (cannot be undone)",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. phase: begin, finish, back or status."""
+
+    name: str
+    phase: str
+    consumers: Sequence[str] = ()
+    acknowledged: Sequence[tuple[str, str]] = ()
+    force: bool = False
+    max_age_days: float = policy.MAX_AGE_DAYS
+
+
+class RotationPhase:
+    """An Operation."""
+
+    def __init__(self, request: Request, store: Store, records: Records, provider: Provider, patience: Patience, clock: Clock | None = None) -> None:
+        self._request = request
+        self._store = store
+        self._records = records
+        self._clock = clock or Clock()
+        self._machine = Machine(request.name, store, records, provider, patience, self._clock)
+
+    def plan(self) -> Plan:
+        rotation = self._records.rotation(self._request.name)
+        live = rotation if rotation is not None and rotation.live else None
+        before = {"state": live.state.value if live else "STEADY", "rotation": live.id if live else None}
+        left = self._left(live)
+        if not left:
+            return Plan("none", before, before)
+        if self._request.phase == "back":
+            after = "STEADY" if live is not None and live.state.order < State.PUBLISHED.order else State.GRACE.value
+            return Plan("back", before, {**before, "state": after})
+        last = "STEADY" if left[-1] is State.DESTROYED else left[-1].value
+        return Plan("rotate", before, {**before, "state": last}, tuple(f"{state.value}: {_STEPS[state]}" for state in left))
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        if self._request.phase == "begin":
+            self._machine.begin(self._request.consumers)
+        elif self._request.phase == "finish":
+            self._machine.finish(self._request.acknowledged)
+        else:
+            self._machine.back()
+        return self.result(planned)
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        rotation = self._records.rotation(self._request.name)
+        return {
+            "secret": describe(self._request.name, self._store, self._records, self._request.max_age_days, self._clock),
+            "rotation": rotation.summary() if rotation is not None else None,
+        }
+
+    def _left(self, live: Rotation | None) -> tuple[State, ...]:
+        """The states that this phase would enter."""
+        phase = {"begin": policy.BEGIN, "finish": policy.FINISH, "back": policy.BEGIN + policy.FINISH, "status": ()}[self._request.phase]
+        if live is not None:
+            return policy.remaining(live, phase)
+        if self._request.phase == "back":
+            return ()
+        # A finish without a begin is predicted as well: in a dry run the begin before it wrote nothing.
+        told = describe(self._request.name, self._store, self._records, self._request.max_age_days, self._clock)
+        return tuple(phase) if self._request.force or told["due"] else ()

@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret
+short_description: Make a secret once, with stated entropy, and keep it encrypted
+version_added: 0.1.0
+description:
+  - Makes sure that a secret exists in a store of encrypted files. A value that exists is never overwritten and never returned.
+  - Run it on the control node (C(delegate_to=localhost)), where the store is. Encryption is done by the C(ansible-vault) command.
+  - Read values with the lookup P(groundcrew.ops.secret#lookup), change them with M(groundcrew.ops.secret_rotation).
+author:
+  - groundcrew.ops contributors (@groundcrew)
+extends_documentation_fragment:
+  - groundcrew.ops.secret_store
+attributes:
+  check_mode:
+    description: Predicts the change and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows how the secret is made and its fingerprint, never its value.
+    support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+options:
+  name:
+    description:
+      - The name of the secret, with V(/) between parts, for example V(shop/database).
+    type: str
+    required: true
+  state:
+    description:
+      - V(absent) deletes the secret with all its versions. It is refused while a rotation is in progress.
+    type: str
+    choices: [present, absent]
+    default: present
+  kind:
+    description:
+      - V(password) is a string.
+      - V(database_user) is a dictionary with C(username) and C(password); a rotation alternates between two users.
+    type: str
+    choices: [password, database_user]
+    default: password
+  users:
+    description:
+      - The two database users of a V(database_user). The first one is used first.
+    type: list
+    elements: str
+    default: []
+  entropy_bits:
+    description:
+      - The least entropy of a generated password, in bits, at least 128. The length follows from it.
+      - A change takes effect with the next rotation.
+    type: int
+    default: 192
+  alphabet:
+    description:
+      - The characters of a generated password, each equally likely. Printable ASCII without the space, at least 10.
+      - A change takes effect with the next rotation.
+    type: str
+    default: abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
+"""
+
+EXAMPLES = r"""
+- name: Make the secret that signs tokens
+  groundcrew.ops.secret:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+    name: shop/jwt
+    entropy_bits: 256
+  delegate_to: localhost
+
+- name: Make the credential of the database's two users
+  groundcrew.ops.secret:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+    name: shop/database
+    kind: database_user
+    users: [shop_a, shop_b]
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+secret:
+  description: What may be told about the secret. All but the name are null when it does not exist.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    version:
+      description: The id of the current version.
+      type: str
+    fingerprint:
+      description: HMAC-SHA-256 of the current value with a salt of its own.
+      type: str
+    age_days:
+      description: Days since the current version was made.
+      type: float
+    state:
+      description: The state of the rotation in progress, or V(STEADY).
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun
+
+SPEC = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "kind": {"type": "str", "choices": list(policy.KINDS), "default": "password"},
+    "users": {"type": "list", "elements": "str", "default": []},
+    "entropy_bits": {"type": "int", "default": policy.ENTROPY_BITS},
+    "alphabet": {"type": "str", "default": policy.ALPHABET},
+}
+
+
+def make(params):
+    wanted = None
+    if params["state"] == "present":
+        wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"])
+    return SecretNoun(params["name"], wanted, *options.open_store(params))
+
+
+def main():
+    run.converge(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), make)
+
+
+if __name__ == "__main__":
+    main()

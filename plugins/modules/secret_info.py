@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret_info
+short_description: Tell the age, version and rotation state of secrets
+version_added: 0.1.0
+description:
+  - Lists the secrets of a store with their age and whether they are due for rotation. It never returns a value.
+  - Run it on the control node (C(delegate_to=localhost)), where the store is.
+author:
+  - groundcrew.ops contributors (@groundcrew)
+extends_documentation_fragment:
+  - groundcrew.ops.secret_store
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+options:
+  names:
+    description:
+      - The secrets to tell about; one that does not exist is an error. Empty means all of the store.
+    type: list
+    elements: str
+    default: []
+  max_age_days:
+    description:
+      - From this age on, in days, a secret is due.
+    type: float
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Look which secrets are due
+  groundcrew.ops.secret_info:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+  delegate_to: localhost
+  register: secrets
+
+- name: Fail when one is late
+  ansible.builtin.assert:
+    that: secrets.secrets | selectattr('due') | length == 0
+"""
+
+RETURN = r"""
+secrets:
+  description: One entry for each secret, sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    kind:
+      description: Its kind.
+      type: str
+    version:
+      description: The id of the current version.
+      type: str
+    fingerprint:
+      description: HMAC-SHA-256 of the current value with a salt of its own.
+      type: str
+    age_days:
+      description: Days since the current version was made.
+      type: float
+    due:
+      description: Whether it has reached O(max_age_days).
+      type: bool
+    state:
+      description: The state of the rotation in progress, or V(STEADY).
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
+
+SPEC = {
+    "names": {"type": "list", "elements": "str", "default": []},
+    "max_age_days": {"type": "float", "default": policy.MAX_AGE_DAYS},
+}
+
+
+def read(params):
+    store, records = options.open_store(params)
+    return {"secrets": [describe(name, store, records, params["max_age_days"]) for name in sorted(params["names"]) or store.names()]}
+
+
+def main():
+    run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), read)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret_rotation
+short_description: Change a secret while everything that uses it keeps working
+version_added: 0.1.0
+description:
+  - Rotates the credential of a PostgreSQL application between two users (see M(groundcrew.ops.postgresql_login)).
+  - V(begin) makes a new credential, has the database accept it beside the current one, proves it, and makes it current. Then
+    the consumers are switched, for example by a release. V(finish) sees that all have moved, and takes the old credential away.
+  - The store and the journal are on the control node, the database is spoken to by the host of the play, which has to reach it. Each step is
+    written to the journal before it is taken, so a run that was killed is continued by the next one.
+  - Before the new credential is current, a failure takes the rotation back. After that both credentials stay valid until the
+    old one is proven unused.
+  - A value is never returned, and never part of a command line.
+author:
+  - groundcrew.ops contributors (@groundcrew)
+extends_documentation_fragment:
+  - groundcrew.ops.secret_store
+  - groundcrew.ops.postgresql
+requirements:
+  - psycopg2 (Debian package python3-psycopg2) on the host of the play
+notes:
+  - Environment variables that options fall back to are those of the control node.
+  - With C(pipelining) off, Ansible puts a module's options, and with them passwords, into a file of the managed host while it runs. Turn it on.
+attributes:
+  action_group:
+    description: Use C(group/groundcrew.ops.postgresql) in C(module_defaults) to set the connection once.
+    support: full
+    membership:
+      - groundcrew.ops.postgresql
+  check_mode:
+    description: Lists the steps that would be taken, and takes none.
+    support: full
+  diff_mode:
+    description: Shows the states and the steps.
+    support: full
+  idempotent:
+    description: Without O(force), nothing changes until the secret is due again.
+    support: full
+  action:
+    description: The rotation runs on the control node, what it asks of the database on the host of the play.
+    support: full
+options:
+  name:
+    description:
+      - A secret of kind C(database_user).
+    type: str
+    required: true
+  phase:
+    description:
+      - V(begin) starts a rotation when the secret is due or O(force) is set, or continues one up to the point where consumers switch.
+      - V(finish) continues after they have switched, to the end.
+      - V(back) drops a rotation whose new credential is not current yet, or enables an old one again that was disabled.
+      - V(status) tells where the rotation stands.
+    type: str
+    choices: [begin, finish, back, status]
+    required: true
+  owner:
+    description:
+      - The role that both users act as.
+    type: str
+    required: true
+  consumers:
+    description:
+      - Who has to acknowledge the new credential before anything old is touched. Recorded by V(begin).
+    type: list
+    elements: str
+    default: []
+  acknowledged:
+    description:
+      - Which consumer uses which value now, for V(finish).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      consumer:
+        description: A name out of O(consumers).
+        type: str
+        required: true
+      fingerprint:
+        description: The fingerprint of the value it uses, as the lookup and RV(secret) tell it.
+        type: str
+        required: true
+  force:
+    description:
+      - Start a rotation although the secret is not due. A rotation in progress is continued, never joined by a second one.
+    type: bool
+    default: false
+  max_age_days:
+    description:
+      - From this age on, in days, the secret is due.
+    type: float
+    default: 30
+  grace:
+    description:
+      - How long both credentials work after the last acknowledgement, at least, in seconds.
+    type: float
+    default: 60
+  quiet:
+    description:
+      - For how long there has to be no session of the old credential before it is disabled, in seconds.
+    type: float
+    default: 15
+  timeout:
+    description:
+      - How long V(finish) waits for both at most, in seconds. Then it fails, and both credentials go on working.
+    type: float
+    default: 900
+  observe:
+    description:
+      - How long the new credential is watched after the old one was disabled, in seconds. When it fails, the old one is enabled again.
+    type: float
+    default: 30
+  compromised:
+    description:
+      - The old credential is known to others. The order is kept, but nothing is waited for; its sessions are ended.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Begin, on a host that reaches the database
+  groundcrew.ops.secret_rotation:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+    name: shop/database
+    phase: begin
+    owner: shop
+    consumers: "{{ groups['app'] }}"
+    login_host: db.example.com
+    login_port: 25060
+    login_user: doadmin
+    login_password: "{{ admin_password }}"
+    login_db: shop
+
+# … a release with the new credential on all hosts of the group app …
+
+- name: Finish
+  groundcrew.ops.secret_rotation:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+    name: shop/database
+    phase: finish
+    owner: shop
+    acknowledged:
+      - consumer: web-1
+        fingerprint: "{{ fingerprint_seen_on_web_1 }}"
+    login_host: db.example.com
+    login_port: 25060
+    login_user: doadmin
+    login_password: "{{ admin_password }}"
+    login_db: shop
+"""
+
+RETURN = r"""
+secret:
+  description: What may be told about the secret.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    version:
+      description: The id of the current version.
+      type: str
+    fingerprint:
+      description: The fingerprint of the current value, which consumers acknowledge.
+      type: str
+    age_days:
+      description: Days since the current version was made.
+      type: float
+    due:
+      description: Whether it has reached O(max_age_days).
+      type: bool
+    state:
+      description: The state of the rotation in progress, or V(STEADY).
+      type: str
+rotation:
+  description: The latest rotation, null when there was none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+    state:
+      description: The last state it completed.
+      type: str
+    outcome:
+      description: V(done), V(back), or null while it is in progress.
+      type: str
+    old:
+      description: The version it replaces.
+      type: str
+    new:
+      description: The version it made.
+      type: str
+missing:
+  description: The consumers that have not acknowledged the new value.
+  returned: failure for this reason
+  type: list
+  elements: str
+"""
