@@ -17,6 +17,8 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import op
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
+from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -85,4 +87,6 @@ class ActionModule(ActionBase):
         patience = Patience(
             grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]
         )
-        return RotationPhase(request, *options.open_store(params), DualUser(ModuleLogins(run_module, params), params["owner"]), patience)
+        store = FileStore(params["store_path"], VaultLibrary(params["vault_password_file"]))
+        records = FileRecords(params["store_path"])
+        return RotationPhase(request, store, records, DualUser(ModuleLogins(run_module, params), params["owner"]), patience)

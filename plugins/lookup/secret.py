@@ -74,28 +74,12 @@ _raw:
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
-from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultLib, get_file_vault_secret
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileStore
-
-
-class VaultLibrary:
-    """A Cipher within Ansible's own process: a play reads values often, and a command for each would be slow."""
-
-    def __init__(self, password_file: str) -> None:
-        secret = get_file_vault_secret(filename=password_file, loader=DataLoader())
-        secret.load()
-        self._vault = VaultLib([("default", secret)])
-
-    def encrypt(self, text: str) -> str:
-        return self._vault.encrypt(text).decode()
-
-    def decrypt(self, sealed: str) -> str:
-        return self._vault.decrypt(sealed).decode()
+from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 
 
 class LookupModule(LookupBase):
