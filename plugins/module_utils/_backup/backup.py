@@ -1,0 +1,214 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backup of a PostgreSQL database: truth and dump from one snapshot, objects, and the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, policy, transfer
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import FORMAT, Database, Entry, Identity, Manifest, ObjectRecord, Truth
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import Tools, find_tools
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+
+ATTEMPTS = 3
+# Compressed dumps of real databases are smaller than this share of their tables; less space than that is hopeless.
+HOPELESS_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class BackupJob:
+    """What to back up, and how.
+
+    jobs: connections of pg_dump; one more holds the snapshot.
+    staging: folder for the whole compressed dump.
+    lock_timeout: seconds to wait for a table that a migration holds.
+    hash_limit: tables with more bytes are counted, not hashed.
+    max_age: seconds; a verified backup younger than that makes another one needless.
+    """
+
+    database: Database
+    prefix: str
+    staging: Path
+    jobs: int = 2
+    lock_timeout: int = 30
+    hash_limit: int | None = None
+    max_age: float | None = None
+    bin_dir: str | None = None
+
+
+class Backup:
+    """An operation for ``_core.run.perform`` and for the command line."""
+
+    def __init__(self, job: BackupJob, store: Store, signer: Signer, *, clock: Clock | None = None, connect: Callable[[Database], Session] = Session) -> None:
+        self._job = job
+        self._store = store
+        self._signer = signer
+        self._catalogue = Catalogue(store, signer, job.prefix)
+        self._clock = clock or Clock()
+        self._connect = connect
+        self._young: Entry | None = None
+
+    def plan(self) -> Plan:
+        with self._connect(self._job.database) as session:
+            tools = find_tools(session.major, bin_dir=self._job.bin_dir)
+            size = session.preflight(self._job.jobs + 2)
+            identity = Identity("postgresql", session.system_id(), self._job.database.name)
+            now = session.now()
+        self._store.check()
+        transfer.require_space(_existing(self._job.staging), int(size * HOPELESS_SHARE), "the dump")
+        entries = self._catalogue.entries(identity)
+        before = {"backups": len(entries), "newest": entries[-1].backup_id if entries else None}
+        self._young = self._young_enough(entries, now)
+        if self._young is not None:
+            return Plan("none", before, before)
+        home = policy.home(self._job.prefix, identity)
+        steps = (
+            f"lock {self._job.database.name} against schema changes, take a snapshot, and count and hash every table in it",
+            f"dump it with pg_dump {tools.version}, {self._job.jobs} jobs, {dump.compression(tools)}, through {self._job.staging}",
+            f"store the objects under {home}, and the signed manifest last",
+        )
+        return Plan("backup", before, {"backups": len(entries) + 1, "newest": "this one"}, steps)
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        if self._young is None or self._young.manifest is None:
+            return {"backup": None}
+        return {"backup": {**summary(self._young.manifest), "seconds": 0.0}}
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        started = self._clock.monotonic()
+        with self._connect(self._job.database) as session:
+            identity = Identity("postgresql", session.system_id(), self._job.database.name)
+            home = policy.home(self._job.prefix, identity)
+            with session.exclusive("the backup"):
+                swept = self._sweep(identity, home)
+                self._store.probe(home)
+                backup_id = policy.new_backup_id(session.now(), secrets.token_hex(4))
+                with self._undone_on_failure(home, backup_id), self._staging(home, backup_id) as folder:
+                    manifest = self._run(session, identity, backup_id, folder)
+        return {"backup": {**summary(manifest), "swept": swept, "seconds": round(self._clock.monotonic() - started, 2)}}
+
+    def _run(self, session: Session, identity: Identity, backup_id: str, folder: Path) -> Manifest:
+        tools = find_tools(session.major, bin_dir=self._job.bin_dir)
+        started_at = policy.timestamp(session.now())
+        truth = self._dump(session, tools, folder)
+        prefix = f"{policy.home(self._job.prefix, identity)}{backup_id}/"
+        objects = transfer.upload(self._store, folder, prefix)
+        self._require_stored(prefix, objects)
+        manifest = Manifest(
+            FORMAT, backup_id, identity, started_at, policy.timestamp(session.now()), f"pg_dump {tools.version}", dump.compression(tools), objects, truth
+        )
+        self._store.create(prefix + policy.MANIFEST, self._signer.seal(manifest.to_dict()))
+        return manifest
+
+    def _dump(self, session: Session, tools: Tools, folder: Path) -> Truth:
+        """Dump and truth from one snapshot. DDL in the way ends an attempt: let it through, and begin again in a new snapshot."""
+        for attempt in range(1, ATTEMPTS + 1):
+            transfer.empty_folder(folder)
+            child = None
+            try:
+                snapshot = session.begin_snapshot(self._job.lock_timeout)
+                child = dump.start_dump(tools, self._job.database, folder, snapshot=snapshot, jobs=self._job.jobs, lock_timeout=self._job.lock_timeout)
+                truth = session.truth(self._job.hash_limit)
+                child.wait()
+                return truth
+            except OpsError as error:
+                if attempt == ATTEMPTS or not _lock_lost(error):
+                    raise
+            finally:
+                if child is not None:
+                    child.stop()
+                session.end()
+            self._clock.sleep(1.0)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _require_stored(self, prefix: str, objects: tuple[ObjectRecord, ...]) -> None:
+        sizes = {item.key[len(prefix) :]: item.size for item in self._store.list(prefix)}
+        for record in objects:
+            if sizes.get(record.name) != record.size:
+                raise OpsError(
+                    f"The store shows {sizes.get(record.name)} bytes for {prefix}{record.name}; {record.size} were sent. It changes what it is given: use another one.",
+                    object=prefix + record.name,
+                )
+
+    def _young_enough(self, entries: list[Entry], now: float) -> Entry | None:
+        if self._job.max_age is None:
+            return None
+        oldest = policy.timestamp(now - self._job.max_age)
+        proven = [entry for entry in entries if entry.restorable and entry.level == "V5"]
+        return next((entry for entry in reversed(proven) if entry.manifest and entry.manifest.truth.taken_at >= oldest), None)
+
+    def _sweep(self, identity: Identity, home: str) -> int:
+        for left in self._job.staging.glob(f"{_mark(home)}*"):
+            shutil.rmtree(left)
+        return self._catalogue.sweep(identity)
+
+    @contextmanager
+    def _staging(self, home: str, backup_id: str) -> Iterator[Path]:
+        folder = self._job.staging / (_mark(home) + backup_id)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _undone_on_failure(self, home: str, backup_id: str) -> Iterator[None]:
+        """Leave nothing of a failed run but the reason."""
+        try:
+            yield
+        except BaseException as error:
+            reason = error.message if isinstance(error, OpsError) else f"{type(error).__name__}: {error}"
+            try:
+                prefix = f"{home}{backup_id}/"
+                self._store.abort_uploads(prefix)
+                self._catalogue.remove(prefix, [item.key[len(prefix) :] for item in self._store.list(prefix)])
+                record = {"backup_id": backup_id, "at": policy.timestamp(self._clock.now()), "reason": reason}
+                self._store.put(f"{home}{policy.FAILED}{backup_id}.json", json.dumps(record).encode() + b"\n")
+            except OpsError as second:
+                raise OpsError(f"{reason} What it had stored could not be removed either ({second.message}); the next run removes it.") from error
+            raise
+
+
+def summary(manifest: Manifest) -> dict[str, Any]:
+    """What a task returns about a backup."""
+    return {
+        "backup_id": manifest.backup_id,
+        "database": manifest.identity.database,
+        "system_id": manifest.identity.system_id,
+        "taken_at": manifest.truth.taken_at,
+        "server_version": manifest.truth.server_version,
+        "objects": len(manifest.objects),
+        "bytes": manifest.size,
+        "rows": manifest.truth.rows,
+        "tables": [{"name": table.name, "rows": table.rows} for table in manifest.truth.tables],
+    }
+
+
+def _mark(home: str) -> str:
+    """How staging folders of one database begin, so that a run finds what an earlier one left."""
+    return f"groundcrew-backup-{hashlib.sha256(home.encode()).hexdigest()[:12]}-"
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise OpsError(f"The staging folder {folder} does not exist: create it, or give another.")
+    return folder
+
+
+def _lock_lost(error: OpsError) -> bool:
+    return error.details.get("sqlstate") == "55P03" or any(said in error.message for said in ("could not obtain lock", "statement timeout", "lock timeout"))

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the backup modules, documented by the fragments s3 and backup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import from_env
+
+S3: dict[str, dict[str, Any]] = {
+    "endpoint_url": {"type": "str", "fallback": from_env("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")},
+    "region": {"type": "str", "fallback": from_env("AWS_REGION", "AWS_DEFAULT_REGION")},
+    "access_key": {"type": "str", "no_log": False, "fallback": from_env("AWS_ACCESS_KEY_ID")},
+    "secret_key": {"type": "str", "no_log": True, "fallback": from_env("AWS_SECRET_ACCESS_KEY")},
+    "session_token": {"type": "str", "no_log": True, "fallback": from_env("AWS_SESSION_TOKEN")},
+    "addressing_style": {"type": "str", "choices": ["auto", "path", "virtual"], "default": "auto"},
+    "ca_bundle": {"type": "path", "fallback": from_env("AWS_CA_BUNDLE")},
+}
+
+REPOSITORY: dict[str, dict[str, Any]] = {
+    "bucket": {"type": "str", "required": True},
+    "prefix": {"type": "str", "default": ""},
+    "signing_key": {"type": "str", "required": True, "no_log": True, "fallback": from_env("GROUNDCREW_BACKUP_SIGNING_KEY")},
+}
+
+TOOLS: dict[str, dict[str, Any]] = {
+    "jobs": {"type": "int", "default": 2},
+    "staging_dir": {"type": "path", "default": "/var/tmp"},
+    "bin_dir": {"type": "path"},
+}

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store of backups in our words. ``store.py`` speaks S3; tests pass a dictionary with the same methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed
+
+
+class Store(Protocol):
+    """Objects under keys. Every method raises OpsError with the key and what to do next."""
+
+    def check(self) -> None:
+        """Read only: the bucket is there and these credentials may list it."""
+
+    def probe(self, prefix: str) -> None:
+        """Write, read back, write conditionally, begin and abort a multipart upload, delete: all that a backup will need."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store a small object."""
+
+    def create(self, key: str, data: bytes) -> None:
+        """Store a small object that must not exist yet."""
+
+    def put_file(self, key: str, path: Path) -> tuple[int, str]:
+        """Store a file; size in bytes and SHA-256 of what was sent."""
+
+    def get(self, key: str) -> bytes | None:
+        """A small object, None if there is none."""
+
+    def get_file(self, key: str, path: Path) -> tuple[int, str]:
+        """Fetch an object into a file; size in bytes and SHA-256 of what arrived."""
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Every object under a prefix, page by page."""
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names directly below a prefix that have objects under them."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+    def abort_uploads(self, prefix: str) -> int:
+        """Abort the unfinished multipart uploads under a prefix; how many there were."""

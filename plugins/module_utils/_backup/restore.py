@@ -1,0 +1,216 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restore of a PostgreSQL database: nothing reaches pg_restore that the manifest does not vouch for."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, policy, transfer
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Comparison, Database, Entry, Identity, Manifest, Verification
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import Tools, find_tools
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+
+IN_PROGRESS = "groundcrew.ops: restore in progress"
+
+
+@dataclass(frozen=True)
+class RestoreJob:
+    """What to restore, and where to.
+
+    server: the target server, through its maintenance database.
+    target: the database to create; an existing one must be empty.
+    database, system_id, backup_id: which backup; ``backup_id`` may be "latest" or "latest_verified".
+    verify: compare what was restored with the truth recorded with the backup.
+    source: also compare with this live database.
+    drop_after: drop the target once it was compared.
+    ownership: restore owners and privileges; their roles must exist.
+    """
+
+    server: Database
+    target: str
+    database: str
+    prefix: str
+    staging: Path
+    system_id: str | None = None
+    backup_id: str = "latest"
+    jobs: int = 2
+    verify: bool = True
+    source: Database | None = None
+    drop_after: bool = False
+    ownership: bool = True
+    allow_vulnerable_client: bool = False
+    bin_dir: str | None = None
+
+
+class Restore:
+    """An operation for ``_core.run.perform`` and for the command line."""
+
+    def __init__(self, job: RestoreJob, store: Store, signer: Signer, *, clock: Clock | None = None, connect: Callable[[Database], Session] = Session) -> None:
+        self._job = job
+        self._store = store
+        self._catalogue = Catalogue(store, signer, job.prefix)
+        self._clock = clock or Clock()
+        self._connect = connect
+        self._target = dataclasses.replace(job.server, name=job.target)
+
+    def plan(self) -> Plan:
+        _identity, entry, manifest = self._choose()
+        with self._connect(self._job.server) as session:
+            tools = self._tools(session, manifest)
+            exists = self._require_free(session)
+        self._require_space(manifest)
+        steps = [
+            f"fetch {len(manifest.objects)} objects ({manifest.size} bytes) and compare each with the manifest",
+            f"restore them with pg_restore {tools.version} into {self._job.target}",
+        ]
+        steps += ["compare the database with the truth recorded with the backup"] if self._job.verify else []
+        steps += [f"drop {self._job.target}"] if self._job.drop_after else []
+        before = {"database": self._job.target} if exists else None
+        return Plan("restore", before, {"database": self._job.target, "backup": entry.backup_id, "rows": manifest.truth.rows}, tuple(steps))
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        return {"restore": None}
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        started = self._clock.monotonic()
+        identity, entry, manifest = self._choose()
+        with self._connect(self._job.server) as server, server.exclusive(f"the restore into {self._job.target}"):
+            tools = self._tools(server, manifest)
+            with self._fetched(identity, manifest) as folder, self._database(server, manifest):
+                child = dump.start_restore(tools, self._target, folder, jobs=self._job.jobs, ownership=self._job.ownership)
+                try:
+                    child.wait()
+                finally:
+                    child.stop()
+                comparison, live = self._compare(manifest)
+            if self._job.verify:
+                self._record(identity, entry, comparison, self._clock.monotonic() - started)
+            if self._job.drop_after:
+                server.drop(self._job.target)
+        result = self._summary(entry, manifest, comparison, live)
+        result["seconds"] = round(self._clock.monotonic() - started, 2)
+        if comparison.differences:
+            raise OpsError(f"The restored database differs from backup {entry.backup_id}: {'; '.join(comparison.differences[:5])}. Do not use it.", restore=result)
+        return {"restore": result}
+
+    def _choose(self) -> tuple[Identity, Entry, Manifest]:
+        identity = self._catalogue.identity(self._job.database, self._job.system_id)
+        entry = self._catalogue.choose(identity, self._job.backup_id)
+        assert entry.manifest is not None  # choose() gives only those that can be restored
+        return identity, entry, entry.manifest
+
+    def _tools(self, session: Session, manifest: Manifest) -> Tools:
+        made_by = int(manifest.tool.split()[-1].split(".")[0])
+        if session.major < manifest.truth.server_version // 10000:
+            raise OpsError(f"The backup is of PostgreSQL {manifest.truth.server_version // 10000} and the target server is {session.major}: restore into the same or a later version.")
+        tools = find_tools(max(session.major, made_by), bin_dir=self._job.bin_dir)
+        if not tools.safe_restore and not self._job.allow_vulnerable_client:
+            raise OpsError(
+                f"pg_restore {tools.version} can be made to run code by a crafted archive (CVE-2026-116314): upgrade postgresql-client-{tools.major}, "
+                "or set allow_vulnerable_client for a backup whose signing key only you hold.",
+                client=tools.version,
+            )
+        return tools
+
+    def _require_free(self, session: Session) -> bool:
+        """Refuse a target that holds anything; whether it exists. What an interrupted restore left counts as not there."""
+        if not session.exists(self._job.target):
+            return False
+        if session.comment_of(self._job.target) == IN_PROGRESS:
+            return False
+        with self._connect(self._target) as target:
+            objects = target.objects()
+        if objects:
+            raise OpsError(
+                f"Database {self._job.target} exists and holds {objects} objects: a restore never overwrites. Give the name of a new database; "
+                "restoring in place is not supported yet: restore beside it, then rename.",
+                database=self._job.target,
+            )
+        return True
+
+    def _require_space(self, manifest: Manifest) -> None:
+        if not self._job.staging.is_dir():
+            raise OpsError(f"The staging folder {self._job.staging} does not exist: create it, or give another.")
+        transfer.require_space(self._job.staging, manifest.size, f"backup {manifest.backup_id}")
+
+    @contextmanager
+    def _fetched(self, identity: Identity, manifest: Manifest) -> Iterator[Path]:
+        """The backup's files on disk, every one as the manifest says."""
+        self._require_space(manifest)
+        folder = Path(tempfile.mkdtemp(prefix="groundcrew-restore-", dir=self._job.staging))
+        try:
+            transfer.download(self._store, manifest, f"{policy.home(self._job.prefix, identity)}{manifest.backup_id}/", folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _database(self, server: Session, manifest: Manifest) -> Iterator[None]:
+        """The empty target. It is marked while it is half a database, and dropped on failure if we made it."""
+        exists = self._require_free(server)
+        if not exists:
+            server.drop(self._job.target)
+            server.create(self._job.target, manifest.truth.settings)
+            server.comment(self._job.target, IN_PROGRESS)
+        try:
+            yield
+        except BaseException as error:
+            if not exists:
+                server.drop(self._job.target)
+                raise
+            reason = error.message if isinstance(error, OpsError) else str(error)
+            raise OpsError(f"{reason} Database {self._job.target} existed before and is now partly filled: drop and create it before the next try.") from error
+        if not exists:
+            server.comment(self._job.target, None)
+
+    def _compare(self, manifest: Manifest) -> tuple[Comparison, Comparison | None]:
+        """What was restored beside the recorded truth, and beside the live source when that was asked for."""
+        hashed = any(table.hash is not None for table in manifest.truth.tables) or manifest.truth.large_objects_hash is not None
+        if not self._job.verify:
+            return Comparison((), ()), None
+        with self._connect(self._target) as target:
+            actual = target.truth(None if hashed else 0)
+        if not self._job.drop_after:
+            with self._connect(self._target) as target:
+                target.analyze()
+        return policy.compare(manifest.truth, actual), None if self._job.source is None else self._compare_live(self._job.source, actual)
+
+    def _compare_live(self, source: Database, actual: Any) -> Comparison:
+        with self._connect(source) as session:
+            session.begin_snapshot(30)
+            return policy.compare(session.truth(None), actual)
+
+    def _record(self, identity: Identity, entry: Entry, comparison: Comparison, seconds: float) -> None:
+        at = policy.timestamp(self._clock.now())
+        self._catalogue.record(identity, Verification(entry.backup_id, at, "V5", comparison.verdict, comparison.differences, round(seconds, 2)))
+
+    def _summary(self, entry: Entry, manifest: Manifest, comparison: Comparison, live: Comparison | None) -> dict[str, Any]:
+        return {
+            "backup_id": entry.backup_id,
+            "database": self._job.target,
+            "dropped": self._job.drop_after,
+            "objects": len(manifest.objects),
+            "bytes": manifest.size,
+            "tables": [dataclasses.asdict(table) for table in comparison.tables],
+            "source_rows": manifest.truth.rows,
+            "restored_rows": sum(table.restored_rows or 0 for table in comparison.tables) if self._job.verify else None,
+            "verdict": comparison.verdict if self._job.verify else "not compared",
+            "differences": list(comparison.differences),
+            "live_verdict": live.verdict if live else "not compared",
+            "live_differences": list(live.differences) if live else [],
+        }

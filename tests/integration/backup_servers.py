@@ -1,0 +1,118 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A PostgreSQL server of Debian and a SeaweedFS, both on loopback and gone when the tests end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, make_client
+
+ACCESS_KEY = "groundcrew"
+SECRET_KEY = "groundcrew-secret"
+PASSWORD = "it's a \"pass\" word\\"
+
+
+def free_port(step: int = 0) -> int:
+    """A port that is free, and free again ``step`` above (SeaweedFS adds 10000 for its second protocol)."""
+    for _attempt in range(200):
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            if not step:
+                return port
+            if 20000 < port < 50000 and not other.connect_ex(("127.0.0.1", port + step)) == 0:
+                return port
+    raise RuntimeError("no free port")
+
+
+def server_folder() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.fail("No PostgreSQL server is installed: apt-get install postgresql")
+    return found[-1].parent
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[dict[str, Any]]:
+    """A server for superuser ``groundcrew``, as the options of our modules."""
+    binaries, port = server_folder(), free_port()
+    data = folder / "pg"
+    folder.chmod(0o755)
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & 0o001:
+            parent.chmod(0o755)
+    data.mkdir()
+    shutil.chown(data, "postgres")
+    secret = folder / "password"
+    secret.write_text(PASSWORD + "\n")
+    secret.chmod(0o644)
+    as_postgres: dict[str, Any] = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "check": True}
+    subprocess.run([binaries / "initdb", "-D", data, "-U", "groundcrew", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8", "--locale", "C.UTF-8"], **as_postgres)
+    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30"
+    subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], **{**as_postgres, "stderr": subprocess.DEVNULL})
+    try:
+        yield {"login_host": "127.0.0.1", "login_port": port, "login_user": "groundcrew", "login_password": PASSWORD, "login_db": "postgres", "ssl_mode": "disable"}
+    finally:
+        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **as_postgres)
+
+
+@contextmanager
+def seaweed(folder: Path) -> Iterator[dict[str, Any]]:
+    """An S3 server that checks signatures, as the options of our modules."""
+    weed = Path(sys.executable).parent / "weed"
+    identity = {"name": "admin", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (folder / "weed").mkdir()
+    ports = {name: free_port(10000) for name in ("master.port", "volume.port", "filer.port", "s3.port")}
+    argv = [str(weed), "server", f"-dir={folder / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"]
+    argv += ["-master.volumeSizeLimitMB=64", "-volume.max=300", "-volume.preStopSeconds=0", "-s3.allowDeleteBucketNotEmpty=false", "-master.telemetry=false"]
+    argv += [f"-{name}={port}" for name, port in ports.items()]
+    with (folder / "weed.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    try:
+        options = {
+            "endpoint_url": f"http://127.0.0.1:{ports['s3.port']}",
+            "region": "us-east-1",
+            "access_key": ACCESS_KEY,
+            "secret_key": SECRET_KEY,
+            "addressing_style": "path",
+            "bucket": "backups",
+        }
+        _make_bucket(options)
+        yield options
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def client(options: dict[str, Any]) -> Any:
+    return make_client(S3Settings(**{name: options[name] for name in ("bucket", "endpoint_url", "region", "access_key", "secret_key", "addressing_style")}))
+
+
+def _make_bucket(options: dict[str, Any]) -> None:
+    s3 = client(options)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            s3.create_bucket(Bucket=options["bucket"])
+            s3.put_object(Bucket=options["bucket"], Key="ready", Body=b"ready")
+            s3.delete_object(Bucket=options["bucket"], Key="ready")
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
