@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, make_client
 
 ACCESS_KEY = "groundcrew"
@@ -34,7 +35,7 @@ def free_port(step: int = 0) -> int:
             port: int = one.getsockname()[1]
             if not step:
                 return port
-            if 20000 < port < 50000 and not other.connect_ex(("127.0.0.1", port + step)) == 0:
+            if 20000 < port < 50000 and other.connect_ex(("127.0.0.1", port + step)) != 0:
                 return port
     raise RuntimeError("no free port")
 
@@ -61,11 +62,13 @@ def postgres(folder: Path) -> Iterator[dict[str, Any]]:
     secret.write_text(PASSWORD + "\n")
     secret.chmod(0o644)
     as_postgres: dict[str, Any] = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "check": True}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "groundcrew", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8", "--locale", "C.UTF-8"], **as_postgres)
+    make = [binaries / "initdb", "-D", data, "-U", "groundcrew", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8", "--locale", "C.UTF-8"]
+    subprocess.run(make, **as_postgres)
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30"
     subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], **{**as_postgres, "stderr": subprocess.DEVNULL})
     try:
-        yield {"login_host": "127.0.0.1", "login_port": port, "login_user": "groundcrew", "login_password": PASSWORD, "login_db": "postgres", "ssl_mode": "disable"}
+        login = {"login_user": "groundcrew", "login_password": PASSWORD, "login_db": "postgres"}
+        yield {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "disable", **login}
     finally:
         subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **as_postgres)
 

@@ -142,7 +142,8 @@ class Backup:
         for record in objects:
             if sizes.get(record.name) != record.size:
                 raise OpsError(
-                    f"The store shows {sizes.get(record.name)} bytes for {prefix}{record.name}; {record.size} were sent. It changes what it is given: use another one.",
+                    f"The store shows {sizes.get(record.name)} bytes for {prefix}{record.name}; {record.size} were sent. "
+                    "It changes what it is given: use another one.",
                     object=prefix + record.name,
                 )
 

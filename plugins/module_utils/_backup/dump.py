@@ -35,7 +35,7 @@ class Child:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl; no thread of ours holds a lock here
+            preexec_fn=_die_with_parent,
         )
         self._said: deque[str] = deque(maxlen=20)
         self._reader = Thread(target=self._read, daemon=True)

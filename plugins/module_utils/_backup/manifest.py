@@ -56,7 +56,8 @@ class Signer:
             raise OpsError(f"{key} is damaged: it is not a signed document. Nothing was restored from it.", object=key) from error
         if key_id != self.key_id:
             raise OpsError(
-                f"{key} was signed with another key ({key_id}, this one is {self.key_id}): it is foreign, or the signing key was changed. Give the key that was in use then.",
+                f"{key} was signed with another key ({key_id}, this one is {self.key_id}): it is foreign, or the signing key was changed. "
+                "Give the key that was in use then.",
                 object=key,
                 key_id=key_id,
             )

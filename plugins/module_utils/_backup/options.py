@@ -30,3 +30,14 @@ TOOLS: dict[str, dict[str, Any]] = {
     "staging_dir": {"type": "path", "default": "/var/tmp"},
     "bin_dir": {"type": "path"},
 }
+
+# A second connection: no fallbacks, they belong to the first.
+SOURCE: dict[str, dict[str, Any]] = {
+    "login_host": {"type": "str", "required": True},
+    "login_port": {"type": "int", "default": 5432},
+    "login_user": {"type": "str", "required": True},
+    "login_password": {"type": "str", "no_log": True},
+    "login_db": {"type": "str", "required": True},
+    "ssl_mode": {"type": "str", "default": "require", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]},
+    "ca_cert": {"type": "path"},
+}

@@ -46,6 +46,10 @@ SEQUENCES = f"""
     SELECT n.nspname, c.relname, s.seqincrement, has_sequence_privilege(c.oid, 'SELECT')
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {schema.OWN_RELATION}
 """
+FREE_CONNECTIONS = """
+    SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*)
+    FROM pg_stat_activity WHERE backend_type = 'client backend'
+"""
 
 
 class Session:
@@ -76,7 +80,7 @@ class Session:
         with self.errors("prepare the session"), self._connection.cursor() as cursor:
             cursor.execute(SESSION)
 
-    def __enter__(self) -> Session:  # noqa: PYI034 - typing.Self came with Python 3.11
+    def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_unused: object) -> None:
@@ -133,7 +137,8 @@ class Session:
         if self.major < OLDEST:
             raise OpsError(f"The server is PostgreSQL {self.major}; backups need {OLDEST} or later.")
         if self._connection.get_backend_pid() != self.value("SELECT pg_backend_pid()"):
-            raise OpsError(f"{self.database.host}:{self.database.port} is a connection pooler: snapshots and locks do not survive it. Give the address of the server itself.")
+            where = f"{self.database.host}:{self.database.port}"
+            raise OpsError(f"{where} is a connection pooler: snapshots and locks do not survive it. Give the address of the server itself.")
         tables, sequences = self.rows(TABLES), self.rows(SEQUENCES)
         unreadable = [name(row[1], row[2]) for row in tables if not row[4]] + [name(row[0], row[1]) for row in sequences if not row[3]]
         if unreadable:
@@ -141,9 +146,7 @@ class Session:
         hidden = [name(row[1], row[2]) for row in tables if row[5]]
         if hidden:
             raise OpsError(f"Row security hides rows of {_some(hidden)} from {self.database.user}: use a role with BYPASSRLS.", hidden=hidden)
-        free = self.value(
-            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
-        )
+        free = self.value(FREE_CONNECTIONS)
         if free < connections:
             raise OpsError(f"The server has {free} connections left and the backup needs {connections}: lower jobs, or raise max_connections.")
         return sum(row[3] for row in tables)

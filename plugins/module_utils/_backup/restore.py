@@ -105,7 +105,8 @@ class Restore:
         result = self._summary(entry, manifest, comparison, live)
         result["seconds"] = round(self._clock.monotonic() - started, 2)
         if comparison.differences:
-            raise OpsError(f"The restored database differs from backup {entry.backup_id}: {'; '.join(comparison.differences[:5])}. Do not use it.", restore=result)
+            shown = "; ".join(comparison.differences[:5])
+            raise OpsError(f"The restored database differs from backup {entry.backup_id}: {shown}. Do not use it.", restore=result)
         return {"restore": result}
 
     def _choose(self) -> tuple[Identity, Entry, Manifest]:
@@ -116,8 +117,9 @@ class Restore:
 
     def _tools(self, session: Session, manifest: Manifest) -> Tools:
         made_by = int(manifest.tool.split()[-1].split(".")[0])
-        if session.major < manifest.truth.server_version // 10000:
-            raise OpsError(f"The backup is of PostgreSQL {manifest.truth.server_version // 10000} and the target server is {session.major}: restore into the same or a later version.")
+        major = manifest.truth.server_version // 10000
+        if session.major < major:
+            raise OpsError(f"The backup is of PostgreSQL {major} and the target server is {session.major}: restore into the same or a later version.")
         tools = find_tools(max(session.major, made_by), bin_dir=self._job.bin_dir)
         if not tools.safe_restore and not self._job.allow_vulnerable_client:
             raise OpsError(

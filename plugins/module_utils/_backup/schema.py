@@ -86,7 +86,8 @@ QUERIES = {
 }
 
 CAST = re.compile(
-    r"::(?:character varying|double precision|bit varying|(?:timestamp|time)(?:\(\d+\))? with(?:out)? time zone|[\w.]+|\"[^\"]+\")(?:\(\d+(?:,\d+)?\))?(?:\[\])*"
+    r"::(?:character varying|double precision|bit varying|(?:timestamp|time)(?:\(\d+\))? with(?:out)? time zone|[\w.]+|\"[^\"]+\")"
+    r"(?:\(\d+(?:,\d+)?\))?(?:\[\])*"
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.backup import Backup, BackupJob
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue, describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore, RestoreJob
@@ -56,6 +56,13 @@ def restore(params: Params) -> Restore:
         bin_dir=params.get("bin_dir"),
     )
     return Restore(job, store(params), signer(params))
+
+
+def information(params: Params) -> dict[str, Any]:
+    """Every backup, as a module returns it."""
+    found = catalogue(params)
+    identities = found.identities(params.get("database"), params.get("system_id"))
+    return {"backups": [describe(identity, entry) for identity in identities for entry in found.entries(identity)]}
 
 
 def catalogue(params: Params) -> Catalogue:

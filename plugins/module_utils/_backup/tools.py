@@ -54,7 +54,8 @@ def find_tools(server_major: int, *, bin_dir: str | None = None, runner: Runner 
             return tools
     have = ", ".join(tools.version for tools in found) or "none"
     raise OpsError(
-        f"The server is PostgreSQL {server_major} and pg_dump must not be older; found in {bin_dir or debian}: {have}. Install postgresql-client-{server_major} "
+        f"The server is PostgreSQL {server_major} and pg_dump must not be older; found in {bin_dir or debian}: {have}. "
+        f"Install postgresql-client-{server_major} "
         "(a distribution that does not have it cannot back this server up: use a newer host, or the package source apt.postgresql.org).",
         server_major=server_major,
     )

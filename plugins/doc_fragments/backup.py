@@ -1,0 +1,46 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the option sets REPOSITORY and TOOLS in module_utils/_backup/options.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  bucket:
+    description:
+      - The bucket with the backups. It must exist (role P(groundcrew.ops.backup_repository#role)).
+    type: str
+    required: true
+  prefix:
+    description:
+      - The folder in the bucket.
+    type: str
+    default: ""
+  signing_key:
+    description:
+      - The secret, at least 16 characters, that signs manifests. A backup can only be found and restored with the key that signed it.
+      - Keep it apart from the credentials of the bucket. Falls back to E(GROUNDCREW_BACKUP_SIGNING_KEY).
+    type: str
+    required: true
+"""
+
+    TOOLS = r"""
+options:
+  jobs:
+    description:
+      - How many tables are dumped or restored at a time.
+    type: int
+    default: 2
+  staging_dir:
+    description:
+      - An existing folder that can hold the whole compressed dump. What is put there is removed at the end.
+    type: path
+    default: /var/tmp
+  bin_dir:
+    description:
+      - The folder with C(pg_dump) and C(pg_restore). Found below C(/usr/lib/postgresql) when omitted, not older than the server.
+    type: path
+"""
