@@ -1,0 +1,63 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests and answers against DigitalOcean's own OpenAPI specification."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from flask import Request, Response
+from openapi_core import Config, OpenAPI
+from openapi_core.contrib.flask import FlaskOpenAPIRequest, FlaskOpenAPIResponse
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.templating.paths.exceptions import PathNotFound
+
+SPECIFICATION = Path(__file__).resolve().parents[4].parent / "shared" / "specs" / "digitalocean-openapi.json"
+
+
+class Validator:
+    """Keeps what broke the specification."""
+
+    def __init__(self, url: str, specification: Path = SPECIFICATION) -> None:
+        document = json.loads(specification.read_text())
+        document["servers"] = [{"url": url}]
+        # The specification fails the strictest check of itself at one default, which no answer depends on.
+        self._openapi = OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
+        self._paths = document["paths"]
+        self._lock = threading.Lock()
+        self.violations: list[dict[str, Any]] = []
+
+    def check(self, request: Request, response: Response) -> None:
+        """Note a violation by the request (unless the answer refuses it) or by the answer."""
+        with self._lock:
+            asked = FlaskOpenAPIRequest(request)
+            if response.status_code < 400:
+                self._note("request", request, response, lambda: self._openapi.validate_request(asked))
+            self._note("answer", request, response, lambda: self._openapi.validate_response(asked, FlaskOpenAPIResponse(response)))
+
+    def knows(self, method: str, path: str) -> bool:
+        """Whether the real API has such an operation."""
+        parts = path.split("/")
+        return any(method.lower() in operations and _matches(template.split("/"), parts) for template, operations in self._paths.items())
+
+    def _note(self, what: str, request: Request, response: Response, validate: Any) -> None:
+        try:
+            validate()
+        except PathNotFound:
+            if response.status_code not in (404, 405):
+                self._add(what, request, response, "The specification has no such operation.")
+        except OpenAPIError as error:
+            cause = error.__cause__
+            details = [f"{'/'.join(map(str, one.absolute_path))}: {one.message}"[:500] for one in getattr(cause, "schema_errors", [])]
+            self._add(what, request, response, "; ".join(details) or f"{error} {cause or ''}".strip())
+
+    def _add(self, what: str, request: Request, response: Response, reason: str) -> None:
+        self.violations.append({"what": what, "method": request.method, "path": request.path, "status": response.status_code, "reason": reason})
+
+
+def _matches(template: list[str], parts: list[str]) -> bool:
+    return len(template) == len(parts) and all(one == other or one.startswith("{") for one, other in zip(template, parts, strict=True))

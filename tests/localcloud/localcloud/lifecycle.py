@@ -1,0 +1,121 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cloud's life: up, down and what is seen in between."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+from pathlib import Path
+
+from localcloud import docker, engine, images, registry, s3
+from localcloud.config import Cloud
+from localcloud.process import Process, python, require_free
+from localcloud.shell import CloudError, run, step
+
+START_SECONDS = 30
+NEEDED_GIB = 6
+
+
+def up(cloud: Cloud) -> None:
+    """Start what does not run. Safe to repeat, and to repeat after a kill at any point."""
+    _require_space(cloud.dir, Path("/var/lib"))
+    engine.up()
+    images.ensure([*images.recipes([images.DEFAULT]), images.database()])
+    _network(cloud)
+    if not cloud.ssh_key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"localcloud-{cloud.name}", "-f", str(cloud.ssh_key)])
+    s3.up(cloud)
+    registry.up(cloud)
+    _api(cloud)
+
+
+def down(cloud: Cloud) -> None:
+    """Remove all of it. Safe to repeat."""
+    with step(f"cloud '{cloud.name}' removed"):
+        for process in [_api_process(cloud), s3.process(cloud), *registry.processes(cloud).values()]:
+            process.stop()
+        if not engine.answers():
+            if shutil.which("dockerd"):
+                engine.up()  # containers cannot be removed without it
+            else:
+                shutil.rmtree(cloud.dir)
+                return
+        for container in docker.names("container", cloud.label):
+            docker.docker("rm", "-fv", container)
+        for volume in docker.names("volume", cloud.label):
+            docker.docker("volume", "rm", volume)
+        for network in docker.names("network", cloud.label):
+            docker.docker("network", "rm", network)
+        shutil.rmtree(cloud.dir)
+
+
+def remove_images() -> None:
+    """Remove the images that recipes made."""
+    for tag in docker.docker("images", "--filter", "label=groundcrew.recipe", "--format", "{{.Repository}}:{{.Tag}}").split():
+        docker.docker("rmi", tag)
+
+
+def status(cloud: Cloud) -> dict[str, str]:
+    """What runs, by part."""
+    processes = {"api": _api_process(cloud), "s3": s3.process(cloud), **{process.name: process for process in registry.processes(cloud).values()}}
+    parts = {name: f"pid {process.pid}" if process.pid else "not running" for name, process in processes.items()}
+    parts["docker"] = "answers" if engine.answers() else "not running"
+    if parts["docker"] == "answers":
+        parts["containers"] = str(len(docker.names("container", cloud.label)))
+    return parts
+
+
+def droplet_address(cloud: Cloud, which: str) -> str:
+    """The address of a droplet by name or number."""
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=10)
+    connection.request("GET", "/v2/droplets?per_page=200", headers={"Authorization": f"Bearer {cloud.token}"})
+    droplets = json.loads(connection.getresponse().read())["droplets"]
+    for droplet in droplets:
+        if which in (droplet["name"], str(droplet["id"])) and droplet["networks"]["v4"]:
+            return str(droplet["networks"]["v4"][0]["ip_address"])
+    raise CloudError(f"No droplet '{which}' is up; there are: {', '.join(droplet['name'] for droplet in droplets) or 'none'}.")
+
+
+def _network(cloud: Cloud) -> None:
+    found = docker.inspect("network", cloud.network)
+    if found and found["IPAM"]["Config"][0]["Subnet"] == cloud.subnet:
+        return
+    with step(f"network {cloud.subnet}"):
+        bridge = f"gc-{cloud.name[:10]}{cloud.index}"
+        docker.docker("network", "create", "--label", cloud.label, "--subnet", cloud.subnet, "--gateway", cloud.gateway, "-o", f"com.docker.network.bridge.name={bridge}", cloud.network)
+
+
+def _api(cloud: Cloud) -> None:
+    process = _api_process(cloud)
+    if process.pid and _api_answers(cloud):
+        return
+    with step(f"DigitalOcean API at {cloud.api_url}"):
+        process.stop()
+        require_free("127.0.0.1", {"API": cloud.api_port})
+        process.start([python(), "-m", "localcloud", "serve", "--dir", str(cloud.dir)], {"PYTHONPATH": str(Path(__file__).parents[1])})
+        process.wait_for(lambda: _api_answers(cloud), START_SECONDS)
+
+
+def _api_process(cloud: Cloud) -> Process:
+    return Process("api", cloud.dir)
+
+
+def _api_answers(cloud: Cloud) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=5)
+    try:
+        connection.request("GET", "/_localcloud/settings")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _require_space(*places: Path) -> None:
+    for place in places:
+        free = shutil.disk_usage(place).free / 2**30
+        if free < NEEDED_GIB:
+            raise CloudError(f"Only {free:.1f} GiB are free at {place}; the local cloud needs {NEEDED_GIB} GiB. Free some space, then run this again.")

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API as a process: takes up what is unfinished, then answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from werkzeug.serving import make_server
+
+from localcloud.api import databases, droplets
+from localcloud.api.app import create_app
+from localcloud.api.validation import Validator
+from localcloud.config import Cloud
+from localcloud.shell import CloudError
+from localcloud.store import Store
+from localcloud.world import World
+
+
+def serve(cloud: Cloud) -> None:
+    """Answer until ended. Nothing is lost by an end at any moment: the state is on disk before an answer is given."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        validator = Validator(cloud.api_url) if os.environ.get("LOCALCLOUD_VALIDATE") == "1" else None
+    except FileNotFoundError as error:
+        raise CloudError(f"LOCALCLOUD_VALIDATE=1 wants the specification at {error.filename}.") from error
+    world = World(cloud, Store(cloud.database))
+    server = make_server("127.0.0.1", cloud.api_port, create_app(world, validator), threaded=True)
+    world.later(world.finish_removals)
+    droplets.resume(world)
+    databases.resume(world)
+    server.serve_forever()
