@@ -1,0 +1,122 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of the modules that work on an application's releases; the specification is _release/argspec.py."""
+
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - Name of the application. Compose projects are called C(<name>-a), C(<name>-b), C(<name>-a-worker) and C(<name>-b-worker).
+    type: str
+    required: true
+  root:
+    description:
+      - The application's folder on the host. Defaults to C(/opt/groundcrew/<name>).
+    type: path
+"""
+
+    RELEASE = r"""
+options:
+  slots:
+    description:
+      - The first port on 127.0.0.1 of each slot; replica 1 of the web service listens there, replica 2 one above, and so on.
+      - The proxy must have the same.
+    type: dict
+    required: true
+    suboptions:
+      a:
+        description: First port of slot a.
+        type: int
+        required: true
+      b:
+        description: First port of slot b.
+        type: int
+        required: true
+  health:
+    description: How each replica proves that it can take traffic.
+    type: dict
+    suboptions:
+      path:
+        description: Path that answers 2xx when the application is ready.
+        type: str
+        default: /health/ready
+      release_path:
+        description: Path that answers JSON with a key C(release), asked when answers have no header C(X-Release).
+        type: str
+        default: /health/status
+      successes:
+        description: Good answers in a row, from the release itself, that each replica must give.
+        type: int
+        default: 3
+      timeout:
+        description: Seconds within which all replicas must become healthy.
+        type: float
+        default: 60.0
+      interval:
+        description: Seconds between two probes.
+        type: float
+        default: 0.2
+  proxy:
+    description: The HAProxy in front of the slots.
+    type: dict
+    suboptions:
+      backend:
+        description: Name of the application's backend. Defaults to C(app_<name>).
+        type: str
+      socket:
+        description: HAProxy's runtime socket, with level admin.
+        type: path
+        default: /run/haproxy/admin.sock
+      state_file:
+        description: HAProxy's server state file, written after each change so that a reload or a reboot keeps it.
+        type: path
+        default: /var/lib/haproxy/server-state
+      url:
+        description: Where the application answers through the proxy on this host, asked to learn what is truly served.
+        type: str
+        default: http://127.0.0.1:80
+      host:
+        description: Host name sent with that question, where the proxy tells applications apart by name.
+        type: str
+  secrets:
+    description:
+      - Secrets that become files of mode 0400, mounted read-only at C(/run/secrets/<name>) in each service.
+      - A new version of a secret is a new release.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the file.
+        type: str
+        required: true
+      version:
+        description: Version of the value, as the secret store names it. Shown in diffs and records.
+        type: str
+        required: true
+      value:
+        description: The value itself. Never shown.
+        type: str
+        required: true
+  secret_owner:
+    description: Numeric user that the application's containers run as, who may read the secret files.
+    type: int
+    default: 0
+  drain_timeout:
+    description: Seconds to wait for requests in flight before the old slot is stopped; requests cut then are counted in C(forced).
+    type: float
+    default: 30.0
+  keep:
+    description: How many committed releases stay stored for a rollback. What serves and the one before it always stay.
+    type: int
+    default: 5
+  free_space:
+    description: MiB that must be free below the application's folder and the engine's before anything begins.
+    type: int
+    default: 512
+"""

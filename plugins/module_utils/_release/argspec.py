@@ -1,0 +1,55 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that work on an application's releases have in common."""
+
+from __future__ import annotations
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import Spec
+
+PLACE: Spec = {
+    "name": {"type": "str", "required": True},
+    "root": {"type": "path"},
+}
+
+RELEASE: Spec = {
+    **PLACE,
+    "slots": {"type": "dict", "required": True, "options": {"a": {"type": "int", "required": True}, "b": {"type": "int", "required": True}}},
+    "health": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "path": {"type": "str", "default": "/health/ready"},
+            "release_path": {"type": "str", "default": "/health/status"},
+            "successes": {"type": "int", "default": 3},
+            "timeout": {"type": "float", "default": 60.0},
+            "interval": {"type": "float", "default": 0.2},
+        },
+    },
+    "proxy": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "backend": {"type": "str"},
+            "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
+            "state_file": {"type": "path", "default": "/var/lib/haproxy/server-state"},
+            "url": {"type": "str", "default": "http://127.0.0.1:80"},
+            "host": {"type": "str"},
+        },
+    },
+    "secrets": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": False,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+            "value": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "secret_owner": {"type": "int", "default": 0},
+    "drain_timeout": {"type": "float", "default": 30.0},
+    "keep": {"type": "int", "default": 5},
+    "free_space": {"type": "int", "default": 512},
+}

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker Engine and Compose v2, through their command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner, failed
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Container, Release, Slot
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+
+PULL_TIMEOUT = 1800.0
+STOP_MARGIN = 60.0
+
+
+class Compose:
+    """The engine port. A slot is two projects, ``<app>-<slot>`` and ``<app>-<slot>-worker``, so that each stops alone."""
+
+    def __init__(self, app: str, store: Store, slots: dict[str, Slot], runner: Runner) -> None:
+        self._app = app
+        self._store = store
+        self._slots = slots
+        self._runner = runner
+
+    def pull(self, image: str) -> None:
+        if self._docker("image", "inspect", "--format", "{{.Id}}", image, check=False).rc != 0:
+            pulled = self._docker("pull", "--quiet", image, check=False, timeout=PULL_TIMEOUT)
+            if pulled.rc != 0:
+                raise failed(pulled, f"Pulling {image}")
+
+    def check(self, release: Release, slot: str) -> None:
+        self._store.write_override(self._app, release, self._slots[slot])
+        checked = self._compose(release, slot, "web", "config", "--quiet")
+        if checked.rc != 0:
+            raise failed(checked, f"Compose's own check of release {release.id}")
+
+    def migrate(self, release: Release, slot: str) -> None:
+        migration = release.migration
+        if migration is None:
+            return
+        ran = self._compose(release, slot, "web", "run", "--rm", "--no-deps", "-T", migration.service, *migration.command, timeout=migration.timeout)
+        if ran.rc != 0:
+            raise failed(ran, f"The migration of release {release.id} ({' '.join(migration.command)})")
+
+    def start(self, release: Release, slot: str, kind: str) -> None:
+        services = [service for service in release.services if service.kind == kind]
+        if not services:
+            return
+        scale = [argument for service in services for argument in ("--scale", f"{service.name}={service.replicas}")]
+        started = self._compose(
+            release,
+            slot,
+            kind,
+            "up",
+            "--detach",
+            "--no-deps",
+            "--no-build",
+            "--pull",
+            "never",
+            "--remove-orphans",
+            *scale,
+            *(service.name for service in services),
+        )
+        if started.rc != 0:
+            raise failed(started, f"Starting the {kind} services of release {release.id} in slot {slot}")
+
+    def containers(self) -> list[Container]:
+        listed = self._docker("ps", "--all", "--no-trunc", "--filter", f"label=groundcrew.application={self._app}", "--format", "{{json .}}").stdout
+        found = []
+        for line in listed.splitlines():
+            row = json.loads(line)
+            labels = dict(label.partition("=")[::2] for label in row["Labels"].split(","))
+            if labels.get("com.docker.compose.oneoff") != "True":
+                found.append(Container(labels["groundcrew.slot"], labels["groundcrew.service"], labels["groundcrew.release"], row["State"] == "running"))
+        return found
+
+    def stop(self, slot: str, kind: str) -> None:
+        """Each container has its own grace from ``stop_grace_period``; the engine kills only after it."""
+        running = self._ids(slot, kind, only_running=True)
+        if running:
+            graces = self._docker("inspect", "--format", "{{.Config.StopTimeout}}", *running).stdout.split()
+            longest = max((int(grace) for grace in graces if grace.isdigit()), default=10)
+            self._docker("stop", *running, timeout=longest + STOP_MARGIN)
+
+    def keep_logs(self, slot: str) -> str:
+        path = self._store.log_path(f"{slot}.log")
+        said = []
+        for kind in ("web", "worker"):
+            for container in self._ids(slot, kind):
+                logs = self._docker("logs", "--timestamps", "--tail", "500", container, check=False)
+                said.append(f"== {kind} {container[:12]}\n{logs.stdout}{logs.stderr}")
+        write_atomic(path, "\n".join(said) or "no container was started\n", mode=0o600)
+        return str(path)
+
+    def remove(self) -> None:
+        for slot in self._slots:
+            for kind in ("web", "worker"):
+                self._docker("compose", "--project-name", self._project(slot, kind), "down", "--remove-orphans", timeout=600)
+
+    def _project(self, slot: str, kind: str) -> str:
+        return f"{self._app}-{slot}" if kind == "web" else f"{self._app}-{slot}-{kind}"
+
+    def _ids(self, slot: str, kind: str, *, only_running: bool = False) -> list[str]:
+        everything = () if only_running else ("--all",)
+        return self._docker(
+            "ps", *everything, "--no-trunc", "--quiet", "--filter", f"label=com.docker.compose.project={self._project(slot, kind)}"
+        ).stdout.split()
+
+    def _compose(self, release: Release, slot: str, kind: str, *arguments: str, timeout: float = 600.0) -> Completed:
+        folder = self._store.folder(release.id)
+        files: Sequence[str] = [str(folder / file.name) for file in release.files] + [str(self._store.override_path(slot))]
+        return self._docker(
+            "compose",
+            "--project-name",
+            self._project(slot, kind),
+            "--project-directory",
+            str(folder),
+            "--env-file",
+            str(folder / ".env"),
+            *(argument for file in files for argument in ("--file", file)),
+            *arguments,
+            check=False,
+            timeout=timeout,
+        )
+
+    def _docker(self, *arguments: str, check: bool = True, timeout: float = 60.0) -> Completed:
+        try:
+            return self._runner.run(["docker", *arguments], check=check, timeout=timeout)
+        except OpsError as error:
+            raise OpsError(f"docker {arguments[0]} for {self._app}: {error.message}", **error.details) from error

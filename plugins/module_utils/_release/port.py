@@ -1,0 +1,78 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the release machine needs from the outside, in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Container, Health, Release, Server
+
+
+class Engine(Protocol):
+    """Containers, one Compose project for each slot and kind of service."""
+
+    def pull(self, image: str) -> None:
+        """Have an image that is pinned by digest."""
+
+    def check(self, release: Release, slot: str) -> None:
+        """Let Compose read the release as it would run it."""
+
+    def migrate(self, release: Release, slot: str) -> None:
+        """Run the release's migration to its end."""
+
+    def start(self, release: Release, slot: str, kind: str) -> None:
+        """Start the services of a kind."""
+
+    def containers(self) -> list[Container]:
+        """Every container of the application."""
+
+    def stop(self, slot: str, kind: str) -> None:
+        """Tell the services of a kind to end, and wait for them as long as their grace allows."""
+
+    def keep_logs(self, slot: str) -> str:
+        """Store the logs of a slot that failed; where they are."""
+
+    def remove(self) -> None:
+        """Remove every container and network of the application."""
+
+
+class Proxy(Protocol):
+    """The application's backend in the reverse proxy, with servers that exist before any release."""
+
+    def servers(self) -> dict[str, Server]:
+        """The servers by name. Raises OpsError when the proxy or the backend is not there."""
+
+    def sessions(self) -> dict[str, int]:
+        """Requests in flight by server."""
+
+    def set_states(self, states: Mapping[str, str]) -> None:
+        """Set servers to "ready", "drain" or "maint", in the order given, in one command line."""
+
+    def save(self) -> None:
+        """Make the states survive a reload and a restart of the proxy."""
+
+    def saved(self) -> Mapping[str, str]:
+        """The states that a restarted proxy would begin with."""
+
+
+class Probe(Protocol):
+    """HTTP without the proxy's or anybody else's retries."""
+
+    def verify(self, ports: Sequence[int], health: Health, release: str) -> None:
+        """Raise OpsError unless each port proves that it serves the release."""
+
+    def serving(self) -> Answer:
+        """What answers through the proxy."""
+
+
+class Host(Protocol):
+    """The few things the machine asks of the operating system."""
+
+    def require_free_ports(self, ports: Sequence[int]) -> None:
+        """Raise OpsError naming the ports on loopback that somebody listens on."""
+
+    def require_free_space(self) -> None:
+        """Raise OpsError when the disk is too full to begin."""

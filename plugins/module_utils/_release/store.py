@@ -1,0 +1,224 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application's folder on the host.
+
+::
+
+    releases/<id>/             immutable: release.json, the Compose files as they came, .env, secrets/
+    slots/{a,b}.json           which release sits in the slot; slots/{a,b}.override.json is what Compose adds for it
+    state.json                 what serves, what is in progress, what was committed
+    journal.jsonl              intent and outcome of every step
+    logs/                      what a failed release said
+    lock                       held while something changes, with its holder
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import sync_folder, write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.journal import Journal
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
+    SLOTS,
+    ComposeFile,
+    Migration,
+    Occupant,
+    Pending,
+    Release,
+    Secret,
+    Service,
+    Slot,
+    State,
+)
+
+
+class Store:
+    """Reads never create anything; ``open`` makes the folders before the first write.
+
+    secret_owner: the numeric user that the application runs as, who may read the secret files.
+    """
+
+    def __init__(self, root: str | Path, *, secret_owner: int = 0, clock: Clock | None = None) -> None:
+        self.root = Path(root)
+        self._secret_owner = secret_owner
+        self._clock = clock or Clock()
+        self._journal = Journal(self.root / "journal.jsonl", self._clock)
+
+    @contextmanager
+    def open(self, run: str) -> Iterator[None]:
+        """Make the folders and hold the lock, or say who holds it."""
+        for folder in ("releases", "slots", "logs"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
+        with open(self.root / "lock", "a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.seek(0)
+                raise OpsError(f"Another run works on {self.root}: {lock.read().strip() or 'unknown holder'}. Wait for it to end and run again.") from error
+            lock.truncate(0)
+            lock.write(json.dumps({"run": run, "process": os.getpid(), "host": socket.gethostname(), "since": round(self._clock.now())}))
+            lock.flush()
+            yield
+
+    # state
+
+    def read(self) -> State:
+        raw = self._load("state.json") or {}
+        pending = raw.get("pending")
+        return State(
+            active=_occupant(raw.get("active")),
+            pending=Pending(**{**pending, "target": Occupant(**pending["target"])}) if pending else None,
+            committed=tuple(raw.get("committed", ())),
+            migrated=tuple(raw.get("migrated", ())),
+        )
+
+    def write(self, state: State) -> None:
+        self._save("state.json", dataclasses.asdict(state))
+
+    def seat(self, occupant: Occupant) -> None:
+        """Write which release sits in a slot, before it is started there."""
+        self._save(f"slots/{occupant.slot}.json", dataclasses.asdict(occupant))
+
+    def seats(self) -> dict[str, Occupant]:
+        found = {slot: _occupant(self._load(f"slots/{slot}.json")) for slot in SLOTS}
+        return {slot: occupant for slot, occupant in found.items() if occupant}
+
+    def note(self, kind: str, **fields: Any) -> None:
+        self._journal.append(kind, **fields)
+
+    def journal(self, last: int) -> list[dict[str, Any]]:
+        return self._journal.read()[-last:]
+
+    # releases
+
+    def folder(self, release: str) -> Path:
+        return self.root / "releases" / release
+
+    def has(self, release: str) -> bool:
+        return (self.folder(release) / "release.json").exists()
+
+    def add(self, release: Release, origin: str | None) -> None:
+        """Store a release for good; one that is there already stays as it is."""
+        if self.has(release.id):
+            return
+        folder = self.folder(release.id)
+        building = folder.with_name(f".{release.id}.building")
+        shutil.rmtree(building, ignore_errors=True)
+        (building / "secrets").mkdir(parents=True, mode=0o755)
+        for file in release.files:
+            write_atomic(building / file.name, file.content)
+        write_atomic(building / ".env", render_environment(release.environment), mode=0o600)
+        for secret in release.secrets:
+            write_atomic(building / "secrets" / secret.name, secret.value, mode=0o400)
+            os.chown(building / "secrets" / secret.name, self._secret_owner, -1)
+        record = {
+            **dataclasses.asdict(release),
+            "origin": origin,
+            "files": [{"name": file.name, "model": file.model} for file in release.files],
+            "secrets": [{"name": secret.name, "version": secret.version} for secret in release.secrets],
+        }
+        write_atomic(building / "release.json", json.dumps(record, indent=1, sort_keys=True), mode=0o600)
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+        sync_folder(folder.parent)
+
+    def load(self, release: str) -> Release:
+        """A stored release, with the values of its secrets."""
+        if not self.has(release):
+            raise OpsError(f"Release {release} is not stored below {self.root}; it was removed, or never prepared here.")
+        folder = self.folder(release)
+        raw = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+        return Release(
+            id=raw["id"],
+            version=raw["version"],
+            images=raw["images"],
+            files=tuple(ComposeFile(file["name"], (folder / file["name"]).read_text(encoding="utf-8"), file["model"]) for file in raw["files"]),
+            environment=raw["environment"],
+            secrets=tuple(Secret(each["name"], each["version"], (folder / "secrets" / each["name"]).read_text(encoding="utf-8")) for each in raw["secrets"]),
+            services=tuple(Service(**service) for service in raw["services"]),
+            migration=Migration(**{**raw["migration"], "command": tuple(raw["migration"]["command"])}) if raw["migration"] else None,
+            concealed=tuple(raw["concealed"]),
+        )
+
+    def origin(self, release: str) -> str | None:
+        """The release that this one was derived from."""
+        origin: str | None = (self._load(f"releases/{release}/release.json") or {}).get("origin")
+        return origin
+
+    def prune(self, keep: Sequence[str]) -> list[str]:
+        """Remove every stored release but these."""
+        removed = [folder.name for folder in (self.root / "releases").iterdir() if folder.name not in keep]
+        for name in removed:
+            shutil.rmtree(self.root / "releases" / name)
+        return sorted(removed)
+
+    # what Compose is given
+
+    def override_path(self, slot: str) -> Path:
+        return self.root / "slots" / f"{slot}.override.json"
+
+    def write_override(self, app: str, release: Release, slot: Slot) -> None:
+        self._save(f"slots/{slot.name}.override.json", override(app, release, slot, self.folder(release.id)), mode=0o644)
+
+    def log_path(self, name: str) -> Path:
+        return self.root / "logs" / name
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _load(self, name: str) -> Any:
+        try:
+            return json.loads((self.root / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise OpsError(f"{self.root / name} is damaged: {error}. Restore it, or remove the application and deploy again.") from error
+
+    def _save(self, name: str, value: Any, *, mode: int = 0o600) -> None:
+        write_atomic(self.root / name, json.dumps(value, indent=1, sort_keys=True) + "\n", mode=mode)
+
+
+def override(app: str, release: Release, slot: Slot, folder: Path) -> dict[str, Any]:
+    """What a slot adds to the user's files: ports on loopback, images by digest, secrets, labels, the identity."""
+    mounts = [f"{folder}/secrets/{secret.name}:/run/secrets/{secret.name}:ro" for secret in release.secrets]
+    services: dict[str, Any] = {}
+    for service in release.services:
+        services[service.name] = {
+            "image": release.images[service.name],
+            "environment": {"RELEASE_ID": release.id},
+            "labels": {"groundcrew.application": app, "groundcrew.release": release.id, "groundcrew.slot": slot.name, "groundcrew.service": service.name},
+            "stop_grace_period": f"{service.stop_grace}s",
+            **({"volumes": mounts} if mounts else {}),
+        }
+        if not any("restart" in (_definition(file, service.name)) for file in release.files):
+            services[service.name]["restart"] = "unless-stopped"
+        if service.kind == "web":
+            ports = slot.ports(service.replicas)
+            published = str(ports[0]) if len(ports) == 1 else f"{ports[0]}-{ports[-1]}"
+            services[service.name]["ports"] = [{"target": service.port, "published": published, "host_ip": "127.0.0.1", "protocol": "tcp", "mode": "host"}]
+    return {"services": services}
+
+
+def render_environment(environment: Mapping[str, str]) -> str:
+    """An ``.env`` file in which every value is literal: no interpolation, no comment, no stripping."""
+    return "".join("{}='{}'\n".format(name, value.replace("'", "\\'")) for name, value in sorted(environment.items()))
+
+
+def _definition(file: ComposeFile, service: str) -> Mapping[str, Any]:
+    return (file.model.get("services") or {}).get(service) or {}
+
+
+def _occupant(raw: Mapping[str, Any] | None) -> Occupant | None:
+    return Occupant(**raw) if raw else None

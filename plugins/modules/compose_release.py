@@ -1,0 +1,307 @@
+#!/usr/bin/python
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_release
+short_description: Release a Compose application on a host without losing a request
+version_added: 0.1.0
+author:
+  - groundcrew.ops contributors (@groundcrew)
+description:
+  - Runs the user's own Compose files, unchanged, in one of two slots, and moves traffic between the slots through HAProxy's runtime socket.
+  - "The order is always the same: start the idle slot, probe it until it proves that it serves the new release, tell the proxy, wait until
+    nothing is in flight on the old slot, stop the old slot."
+  - A failure before the switch takes the new release back and the old one keeps serving; the task fails and says so.
+  - A run that was killed is finished or taken back by the next one, whatever it is asked for.
+  - The release id is the version and ten digits of a digest over images, Compose files, environment, versions of secrets and services, so
+    changing only a variable or a secret is a release, and releasing the same again changes nothing.
+extends_documentation_fragment:
+  - groundcrew.ops.compose_release
+  - groundcrew.ops.compose_release.release
+attributes:
+  check_mode:
+    description: Predicts the same change as the run; needs neither engine nor proxy on the host, only the registry.
+    support: full
+  diff_mode:
+    description: Shows images by digest, environment and versions of secrets before and after, and the steps. Values that look secret are fingerprints.
+    support: full
+  idempotent:
+    description: The same release again changes nothing, unless something is broken that it repairs.
+    support: full
+requirements:
+  - Docker Engine and Compose v2 (Debian packages docker.io and docker-compose)
+  - HAProxy with a backend for the application, as the role M(groundcrew.ops.proxy) makes it
+options:
+  state:
+    description:
+      - With V(released), what the options describe serves when the task ends.
+      - With V(absent), the application is drained, stopped and removed with its stored releases.
+    type: str
+    choices: [released, absent]
+    default: released
+  version:
+    description: Version of the application, the first part of the release id. Required to release.
+    type: str
+  files:
+    description: The Compose files, in the order in which Compose merges them. Required to release.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the file, used in messages and on the host.
+        type: str
+        required: true
+      content:
+        description: The file's text.
+        type: str
+        required: true
+      model:
+        description: The same file as a dictionary (filter P(ansible.builtin.from_yaml#filter)), so that the host needs no YAML parser.
+        type: dict
+        required: true
+  services:
+    description:
+      - The services of the Compose files that make up the application. Exactly one is a web service. Required to release.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the service in the Compose files.
+        type: str
+        required: true
+      kind:
+        description: V(web) is switched by the proxy, V(worker) is started once the web service has proven itself and stopped with its grace.
+        type: str
+        choices: [web, worker]
+        required: true
+      image:
+        description: Image with its tag; it runs by the digest that the tag stands for at the registry.
+        type: str
+        required: true
+      port:
+        description: Port that a web service listens on inside its container.
+        type: int
+      replicas:
+        description: How many containers run.
+        type: int
+        default: 1
+      stop_grace:
+        description: Seconds between the signal to end and the kill.
+        type: int
+        default: 30
+      job_timeout:
+        description: Seconds that the longest job of a worker may take; O(services[].stop_grace) must not be shorter.
+        type: int
+        default: 0
+  environment:
+    description: Variables of the C(.env) file beside the Compose files. Values that look secret are shown as fingerprints.
+    type: dict
+    default: {}
+  secret_environment:
+    description: More variables of the C(.env) file, never shown.
+    type: dict
+    default: {}
+  required_environment:
+    description: Names that must have a value, either themselves or with the suffix C(_FILE).
+    type: list
+    elements: str
+    default: []
+  migration:
+    description: A command run once for each release, in its image and with its secrets, before it starts.
+    type: dict
+    suboptions:
+      service:
+        description: Service in whose image and configuration it runs.
+        type: str
+        required: true
+      command:
+        description: Command with its arguments.
+        type: list
+        elements: str
+        required: true
+      timeout:
+        description: Seconds it may take.
+        type: int
+        default: 600
+  registry:
+    description: How the image registry is asked for digests.
+    type: dict
+    suboptions:
+      plain_http:
+        description: Registries (host:port) that speak http.
+        type: list
+        elements: str
+        default: []
+      username:
+        description: User for a registry that asks for one. The engine needs its own login to pull.
+        type: str
+      password:
+        description: Password or token of that user.
+        type: str
+"""
+
+EXAMPLES = r"""
+- name: Release version 1.1.0 of the shop
+  groundcrew.ops.compose_release:
+    name: shop
+    version: 1.1.0
+    files:
+      - name: compose.yml
+        content: "{{ lookup('ansible.builtin.file', 'compose.yml') }}"
+        model: "{{ lookup('ansible.builtin.file', 'compose.yml') | from_yaml }}"
+    services:
+      - name: api
+        kind: web
+        image: registry.example.com/shop:1.1.0
+        port: 3000
+        replicas: 2
+      - name: worker
+        kind: worker
+        image: registry.example.com/shop:1.1.0
+        stop_grace: 60
+        job_timeout: 45
+    slots:
+      a: 20000
+      b: 20100
+    environment:
+      LOG_LEVEL: info
+      DATABASE_URL_FILE: /run/secrets/database_url
+    secrets:
+      - name: database_url
+        version: "7"
+        value: "{{ shop_database_url }}"
+
+- name: Take the shop off the host
+  groundcrew.ops.compose_release:
+    name: shop
+    state: absent
+    slots:
+      a: 20000
+      b: 20100
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that was asked for; null when removed.
+  returned: success
+  type: str
+  sample: 1.1.0-4be2a90c1d
+previous:
+  description: Id of the release that was active before.
+  returned: success
+  type: str
+verdict:
+  description: >-
+    V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed). A task that failed says V(rolled_back) when
+    the old release serves as before, V(failed) when none does.
+  returned: always
+  type: str
+slot:
+  description: The slot that serves.
+  returned: when released
+  type: str
+images:
+  description: Image by digest of each service.
+  returned: when released
+  type: dict
+serving:
+  description: What answered through the proxy, asked after everything was done.
+  returned: when released
+  type: dict
+  contains:
+    release:
+      description: The release id that the application itself named.
+      type: str
+    status:
+      description: HTTP status, 0 when nothing answered.
+      type: int
+seconds:
+  description: Seconds spent in each state of the release.
+  returned: when released
+  type: dict
+forced:
+  description: Requests that were still in flight when the drain's time was up.
+  returned: when released
+  type: int
+violations:
+  description: Everything that forbids the release, each with its place and its remedy.
+  returned: when the release was refused
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import Http
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import perform
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import RELEASE
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Deploy, Remove
+
+SPEC = {
+    "state": {"type": "str", "choices": ["released", "absent"], "default": "released"},
+    "version": {"type": "str"},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True},
+            "model": {"type": "dict", "required": True},
+        },
+    },
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "kind": {"type": "str", "choices": ["web", "worker"], "required": True},
+            "image": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "replicas": {"type": "int", "default": 1},
+            "stop_grace": {"type": "int", "default": 30},
+            "job_timeout": {"type": "int", "default": 0},
+        },
+    },
+    "environment": {"type": "dict", "default": {}},
+    "secret_environment": {"type": "dict", "default": {}, "no_log": True},
+    "required_environment": {"type": "list", "elements": "str", "default": []},
+    "migration": {
+        "type": "dict",
+        "options": {
+            "service": {"type": "str", "required": True},
+            "command": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "default": 600},
+        },
+    },
+    "registry": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "plain_http": {"type": "list", "elements": "str", "default": []},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+        },
+    },
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=merge(RELEASE, SPEC),
+        required_if=[("state", "released", ("version", "files", "services"))],
+        supports_check_mode=True,
+    )
+    perform(module, lambda params: Deploy(params, connect) if params["state"] == "released" else Remove(params))
+
+
+def connect(base_url, headers):
+    return Http(base_url, headers=headers, timeout=10.0, attempts=3)
+
+
+if __name__ == "__main__":
+    main()
