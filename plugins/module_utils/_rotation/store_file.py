@@ -140,7 +140,10 @@ def checked(name: str) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Every folder that is made on the way is the owner's alone, which mkdir(parents=True) does not do."""
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
