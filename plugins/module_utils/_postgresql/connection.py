@@ -24,7 +24,12 @@ SPEC: dict[str, dict[str, Any]] = {
     "login_user": {"type": "str", "required": True, "fallback": from_env("PGUSER")},
     "login_password": {"type": "str", "required": True, "no_log": True, "fallback": from_env("PGPASSWORD")},
     "login_db": {"type": "str", "required": True, "fallback": from_env("PGDATABASE")},
-    "ssl_mode": {"type": "str", "default": "require", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"], "fallback": from_env("PGSSLMODE")},
+    "ssl_mode": {
+        "type": "str",
+        "default": "require",
+        "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+        "fallback": from_env("PGSSLMODE"),
+    },
     "ca_cert": {"type": "path", "fallback": from_env("PGSSLROOTCERT")},
 }
 

@@ -35,6 +35,10 @@ SELECT r.rolcanlogin,
 FROM pg_roles r WHERE r.rolname = %(name)s
 """
 
+_SESSIONS = """
+SELECT rolcanlogin, (SELECT count(*) FROM pg_stat_activity WHERE usename = %(name)s) FROM pg_roles WHERE rolname = %(name)s
+"""
+
 # What one user may do beyond its role: attributes, memberships, settings, and privileges granted to it by name.
 # Objects it owns itself count as well: the other user could not use them.
 _RIGHTS = """
@@ -157,12 +161,13 @@ def look(admin: Connection, name: str, password: str | None, compare_with: str |
     differences: rights that only one of the two logins has.
     """
     with admin.open() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT rolcanlogin, (SELECT count(*) FROM pg_stat_activity WHERE usename = %(name)s) FROM pg_roles WHERE rolname = %(name)s", {"name": name})
+        cursor.execute(_SESSIONS, {"name": name})
         row = cursor.fetchone()
         differences = sorted(_rights(cursor, name) ^ _rights(cursor, compare_with)) if compare_with else []
         cursor.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
         may_create = bool(cursor.fetchone()[0])
-    seen: dict[str, Any] = {"name": name, "exists": row is not None, "login": bool(row and row[0]), "sessions": row[1] if row else 0, "may_create_logins": may_create}
+    login, sessions = row or (False, 0)
+    seen: dict[str, Any] = {"name": name, "exists": row is not None, "login": login, "sessions": sessions, "may_create_logins": may_create}
     seen.update(differences=differences, accepted=None, effective_user=None, wrong_refused=None)
     if password is not None:
         as_user = admin.login_as(name, password)

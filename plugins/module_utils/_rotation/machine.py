@@ -102,7 +102,8 @@ class Machine:
                 self._enable(rotation)
             else:
                 raise OpsError(
-                    f"The rotation of {self._name} is {rotation.state.value}: consumers may use either credential, and both work. There is nothing to undo; run phase finish when consumers have moved.",
+                    f"The rotation of {self._name} is {rotation.state.value}: consumers may use either credential, and both work. "
+                    "There is nothing to undo; run phase finish when consumers have moved.",
                     state=rotation.state.value,
                 )
             return self._latest()

@@ -44,7 +44,8 @@ class SecretNoun:
         wanted = _comparable(self._wanted)
         if current is not None and any(current[key] != wanted[key] for key in ("kind", "users")):
             raise OpsError(
-                f"The secret {self._name} exists as {current['kind']} with users {current['users']}; it is never overwritten. Give the new one another name, or remove this one first."
+                f"The secret {self._name} exists as {current['kind']} with users {current['users']}; it is never overwritten. "
+                "Give the new one another name, or remove this one first."
             )
         return wanted
 

@@ -81,7 +81,9 @@ class FileStore:
             if secret.current.id == new:
                 return
             if secret.current.id != old or secret.pending is None or secret.pending.id != new:
-                raise OpsError(f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. Somebody else changed it; nothing was promoted.")
+                raise OpsError(
+                    f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. Somebody else changed it; nothing was promoted."
+                )
             self._write(replace(secret, current=secret.pending, previous=secret.current, pending=None))
 
     def delete(self, name: str) -> None:
@@ -135,7 +137,9 @@ class FileRecords:
 def checked(name: str) -> str:
     """A name that stays inside the folder."""
     if not _NAME.fullmatch(name) or name.split("/")[0] == ROTATIONS:
-        raise OpsError(f"{name!r} cannot name a secret: use lower case letters, digits, '_', '.' and '-', with '/' between parts; the first part is not {ROTATIONS}.")
+        raise OpsError(
+            f"{name!r} cannot name a secret: use lower case letters, digits, '_', '.' and '-', with '/' between parts; the first part is not {ROTATIONS}."
+        )
     return name
 
 

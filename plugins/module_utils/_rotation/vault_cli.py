@@ -41,5 +41,7 @@ def _tool() -> str:
     beside = Path(sys.executable).with_name("ansible-vault")
     found = str(beside) if beside.exists() else shutil.which("ansible-vault")
     if found is None:
-        raise OpsError(f"The command ansible-vault is neither beside {sys.executable} nor on the PATH. Run this task on the control node (delegate_to: localhost).")
+        raise OpsError(
+            f"The command ansible-vault is neither beside {sys.executable} nor on the PATH. Run this task on the control node (delegate_to: localhost)."
+        )
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection as tested
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.connection import Connection
@@ -35,7 +36,9 @@ def test_a_refusal(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     assert CONNECTION.refused()
 
 
-@pytest.mark.parametrize("message", ["Connection refused", "FATAL:  sorry, too many clients already", "FATAL:  the database system is starting up", "timeout expired"])
+@pytest.mark.parametrize(
+    "message", ["Connection refused", "FATAL:  sorry, too many clients already", "FATAL:  the database system is starting up", "timeout expired"]
+)
 def test_anything_else_is_doubt(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     answer(monkeypatch, message)
     with pytest.raises(OpsError, match="PostgreSQL at db:5432, database shop, as shop_a") as caught:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import scram
 

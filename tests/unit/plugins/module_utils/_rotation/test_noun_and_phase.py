@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
@@ -17,7 +18,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine i
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun, describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
-
 from tests.unit.plugins.module_utils._rotation.worlds import CONSUMERS, NAME, RECIPE, World
 
 DAY = 86400.0
@@ -81,7 +81,7 @@ def test_another_kind_or_other_users_are_refused(world: World, recipe: Recipe) -
 def test_a_secret_is_not_removed_during_its_rotation(world: World) -> None:
     world.machine().begin(CONSUMERS)
     thing = noun(world, NAME, None)
-    with pytest.raises(OpsError, match="is being rotated .PUBLISHED"):
+    with pytest.raises(OpsError, match=r"is being rotated \(PUBLISHED"):
         thing.desired(thing.read())
     world.machine().finish(world.acknowledge())
     assert converge(thing).verb == "delete"

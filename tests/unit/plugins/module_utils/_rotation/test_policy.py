@@ -9,11 +9,12 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, Secret, State
-from hypothesis import given
-from hypothesis import strategies as st
 
 PASSWORD = policy.recipe("password", 192, policy.ALPHABET, ())
 USERS = policy.recipe("database_user", 192, policy.ALPHABET, ("shop_a", "shop_b"))

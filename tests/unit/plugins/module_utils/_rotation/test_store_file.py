@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
-
 from tests.unit.plugins.module_utils._rotation.worlds import RECIPE, Base64Cipher
 
 FIRST = policy.version({"username": "shop_a", "password": "first-value"}, "v1", 1.0, "salt")
