@@ -7,6 +7,7 @@
 # the path that Ansible looks for). Needs a Python >= 3.12 and nothing else; does nothing when nothing changed.
 #
 #   tests/bootstrap.sh                  the environment
+#   tests/bootstrap.sh importer         build/importer: galaxy-importer wants older packages than the rest
 #   tests/bootstrap.sh packages NAME…   Debian packages that are not installed yet
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,12 +21,12 @@ runs() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2
 find_python() {
   if [ -n "${PYTHON:-}" ]; then
     runs "$PYTHON" || die "PYTHON=$PYTHON does not run, or is older than Python 3.12."
-    printf '%s\n' "$PYTHON"
+    command -v "$PYTHON"
     return
   fi
   for python in python3.12 python3.13 python3.14 python3 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3 /usr/local/bin/python3.1[2-9] /opt/python*/bin/python3; do
     if runs "$python"; then
-      "$python" -c 'import sys; print(sys.executable)'
+      "$python" -c 'import sys; print(sys._base_executable)' # itself, where it is that of a virtual environment
       return
     fi
   done
@@ -49,35 +50,36 @@ packages() {
     || { tail -n 5 build/apt.log >&2; die "apt-get could not install$missing (build/apt.log)"; }
 }
 
+# make_venv FOLDER PIP-ARGUMENT…: an environment with exactly these packages, made anew when they or the Python change
 make_venv() {
-  if ! "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; then # Debian keeps both in a package of their own
-    packages "python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+  venv=$1 && shift
+  python=$(find_python)
+  wanted=$({ "$python" -c 'import sys; print(sys.executable, sys.version)'; pwd -P; printf '%s\n' "$@"; cat requirements.txt requirements-dev.txt tests/*.txt; } | cksum)
+  [ "$(cat "$venv/.complete" 2>/dev/null)" != "$wanted" ] || return 0
+  say "making $venv with $("$python" --version)"
+  if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then # Debian keeps both in a package of their own
+    packages "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
   fi
-  rm -rf build/venv
-  "$1" -m venv build/venv
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip --quiet --disable-pip-version-check install "$(grep '^uv==' requirements-dev.txt)" >&2
+  # uv takes seconds where pip takes a minute, but it does not read pip's settings (a mirror, a proxy): pip is the second try.
+  "$venv/bin/uv" --quiet pip install --python "$venv/bin/python" "$@" >&2 \
+    || "$venv/bin/python" -m pip --quiet --disable-pip-version-check install "$@" >&2 \
+    || die "the packages of $venv could not be installed: $*"
+  printf '%s\n' "$wanted" >"$venv/.complete" # last: a run that was killed starts over
 }
 
 environment() {
-  python=$(find_python)
-  wanted=$({ "$python" -c 'import sys; print(sys.executable, sys.version)'; pwd -P; cat requirements.txt requirements-dev.txt tests/constraints.txt; } | cksum)
-  if [ "$(cat build/venv/.complete 2>/dev/null)" != "$wanted" ]; then
-    say "making build/venv with $("$python" --version)"
-    mkdir -p build
-    make_venv "$python"
-    uv=$(sed -n 's/^uv==/uv==/p' requirements-dev.txt)
-    build/venv/bin/python -m pip --quiet --disable-pip-version-check install "$uv" >&2
-    # uv takes seconds where pip takes a minute, but it does not read pip's settings (a mirror, a proxy): pip is the second try.
-    build/venv/bin/uv --quiet pip install --python build/venv/bin/python -r requirements-dev.txt -c tests/constraints.txt >&2 \
-      || build/venv/bin/python -m pip --quiet --disable-pip-version-check install -r requirements-dev.txt -c tests/constraints.txt >&2 \
-      || die "the packages of requirements-dev.txt could not be installed"
-    printf '%s\n' "$wanted" >build/venv/.complete # last: a run that was killed starts over
-  fi
+  mkdir -p build
+  make_venv build/venv -r requirements-dev.txt -c tests/constraints.txt
   mkdir -p build/collections/ansible_collections/groundcrew
   ln -sfn ../../../.. build/collections/ansible_collections/groundcrew/ops
 }
 
 case "${1:-environment}" in
   environment) environment ;;
+  importer) make_venv build/importer -r tests/importer.txt ;;
   packages) shift && packages "$@" ;;
   *) die "unknown command: $1" ;;
 esac

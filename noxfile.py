@@ -1,0 +1,246 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Makefile's commands do. Each part is a session of its own; ``test`` and ``test_full`` run many and time them.
+
+Everything runs in build/venv, which tests/bootstrap.sh makes: nox is used for its sessions, not for environments.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import nox
+from ansible_test._internal.python_requirements import get_venv_packages
+
+ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+RESULTS = BUILD / "results"
+COLLECTION = BUILD / "collections" / "ansible_collections" / "groundcrew" / "ops"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+CLOUD = ("--name", "test", "--index", "1", "--dir", str(BUILD / "localcloud" / "test"))
+
+Part = Callable[[nox.Session], None]
+
+
+def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
+    """Run pytest, which fails when it finds no test, and keep its counts."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    session.run("pytest", f"--junitxml={RESULTS / name}.xml", *arguments, *session.posargs, env=environment)
+
+
+def files(*patterns: str) -> list[str]:
+    """The files that git knows or would take, by pattern."""
+    listed = nox.command.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z", "--", *patterns], silent=True, log=False)
+    return sorted(name for name in str(listed).split("\0") if name and (ROOT / name).exists())
+
+
+@contextmanager
+def local_cloud(session: nox.Session) -> Iterator[dict[str, str]]:
+    """The tests' own cloud, up for as long as it is needed and gone afterwards; yields what its clients need to know.
+
+    Inside ``test`` it is up for several parts; KEEP_CLOUD=1 leaves it up for whoever works on a test.
+    """
+    command = ("python", "-m", "localcloud")
+    environment = {"PYTHONPATH": str(ROOT / "tests" / "localcloud")}
+    try:
+        session.run(*command, "up", *CLOUD, env=environment)
+        exports = str(session.run(*command, "env", *CLOUD, env=environment, silent=True, log=False))
+        yield dict(word.split("=", 1) for line in exports.splitlines() for word in shlex.split(line) if "=" in word)
+    finally:
+        if not os.environ.get("KEEP_CLOUD"):
+            session.run(*command, "down", *CLOUD, env=environment)
+
+
+def lint(session: nox.Session) -> None:
+    """Styles, types and known mistakes."""
+    session.run("tests/bootstrap.sh", "packages", "shellcheck", external=True)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", str(COLLECTION / "plugins"), "tests", "noxfile.py")
+    session.run("yamllint", "--strict", ".")
+    session.run("shellcheck", *files("*.sh", ".ci/run"), external=True)
+    session.run("ansible-lint", "--profile", "production", "--offline", "--strict")
+
+
+def unit(session: nox.Session) -> None:
+    """Policy, plans and adapters, without a network."""
+    pytest(session, "unit", "tests/unit")
+
+
+def shape(session: nox.Session) -> None:
+    """The architecture."""
+    pytest(session, "shape", "tests/shape")
+
+
+def copy_of_collection(name: str) -> Path:
+    """The files of a clone, in a repository of their own under the path that Ansible's tools insist on."""
+    copy = BUILD / name / "ansible_collections" / "groundcrew" / "ops"
+    shutil.rmtree(BUILD / name, ignore_errors=True)
+    for listed in files():
+        target = copy / listed
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / listed, target, follow_symlinks=False)
+    return copy
+
+
+def provide_pip(home: Path) -> None:
+    """Give ansible-test the pip that it would download a script for: the script's host is not a package registry."""
+    version = get_venv_packages(SimpleNamespace(version=PYTHON))["pip"]
+    cache = home / ".ansible" / "test" / "cache"
+    script = cache / f"get_pip_{version.replace('.', '_')}.py"
+    if not script.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["python", "-m", "pip", "--quiet", "download", "--no-deps", "--dest", cache, f"pip=={version}"], check=True)
+        script.write_text((ROOT / "tests" / "sanity" / "get_pip.py").read_text())
+
+
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity. A program that it misses it passes over, so the words of that are looked for."""
+    session.run("tests/bootstrap.sh", "packages", "git", "shellcheck", external=True)
+    copy = copy_of_collection("sanity")
+    ignored = [path.name for path in copy.glob("tests/sanity/ignore-*.txt") if path.read_text().strip()]
+    if ignored:
+        session.error(f"nothing is ignored here, so these have to be empty: {', '.join(ignored)}")
+    home = BUILD / "home"  # ansible-test keeps its environments under HOME
+    home.mkdir(exist_ok=True)
+    for settings in (".config", ".pip"):  # pip's mirror and proxy stay the user's
+        if (Path.home() / settings).exists() and not (home / settings).exists():
+            (home / settings).symlink_to(Path.home() / settings)
+    provide_pip(home)
+    log = RESULTS / "sanity.log"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as stream:
+        subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+        subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+        # pslint looks at PowerShell, of which there is none.
+        command = ["ansible-test", "sanity", "--color", "no", "--python", PYTHON, "--skip-test", "pslint"]
+        done = subprocess.run(command, cwd=copy, env={**os.environ, "HOME": str(home)}, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    said = log.read_text().splitlines()
+    print("\n".join(line for line in said if line.startswith(("Running sanity test", "ERROR", "FATAL"))))
+    if done.returncode or any("Required program" in line for line in said):
+        session.error(f"ansible-test found something or left a test out; all that it said: {log.relative_to(ROOT)}")
+
+
+def importer(session: nox.Session) -> None:
+    """Build the collection and import it as Galaxy would, with its checks of documentation, changelog and metadata."""
+    session.run("tests/bootstrap.sh", "importer", external=True)
+    folder = BUILD / "importer-run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(folder), str(copy_of_collection("package")))
+    [package] = folder.glob("groundcrew-ops-*.tar.gz")
+    said = str(
+        session.run(
+            "python",
+            "-m",
+            "galaxy_importer.main",
+            str(package),
+            env={
+                "PATH": f"{BUILD / 'importer' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                # what the collection depends on comes with the package "ansible"
+                "ANSIBLE_COLLECTIONS_PATH": str(next((BUILD / "venv" / "lib").glob("python3*/site-packages"))),
+            },
+            silent=True,
+            stderr=subprocess.STDOUT,
+            external=True,
+            success_codes=range(256),
+        )
+    )
+    session.log(said)
+    findings = [line for line in said.splitlines() if line.startswith(("ERROR", "WARNING"))]
+    if findings or "Importer processing completed successfully" not in said:
+        session.error("\n".join(findings) or "galaxy-importer did not complete")
+
+
+def docs(session: nox.Session) -> None:
+    """The documentation of plugins and roles: schema, markup, and references to other collections' options."""
+    session.run(
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs=all",
+        "--disallow-unknown-collection-refs",
+        str(copy_of_collection("package")),
+        env={"ANSIBLE_COLLECTIONS_PATH": str(BUILD / "package")},
+    )
+    session.run("antsibull-changelog", "lint")
+
+
+def integration(session: nox.Session) -> None:
+    """Every module against the local cloud: check, do, check again, do again, change, remove, remove again."""
+    with local_cloud(session) as cloud:
+        pytest(session, "integration", "tests/integration", **cloud)
+
+
+def molecule(session: nox.Session) -> None:
+    """Role verbs on real hosts, checked by testinfra. The scenario "default" makes the hosts that the others share."""
+    with local_cloud(session) as cloud:
+        session.run("molecule", "test", "--all", *session.posargs, env={**cloud, "GROUNDCREW_RESULTS": str(RESULTS)})
+
+
+def e2e(session: nox.Session) -> None:
+    """Quickstart from nothing to nothing, in a cloud of its own."""
+    pytest(session, "e2e", "tests/e2e")
+
+
+def load(session: nox.Session) -> None:
+    """Promises under traffic."""
+    pytest(session, "load", "tests/load")
+
+
+def faults(session: nox.Session) -> None:
+    """Promises under kills: each point at which a verb can end, and the run that follows."""
+    pytest(session, "faults", "tests/faults")
+
+
+def bench(session: nox.Session) -> None:
+    """Ratios against a peer in the same run."""
+    pytest(session, "bench", "tests/benchmarks")
+
+
+# The cheap parts come first; those that need the local cloud stand together.
+TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, molecule, e2e)
+FULL: tuple[Part, ...] = (*TEST, load, faults)
+
+
+def run_parts(session: nox.Session, parts: tuple[Part, ...]) -> None:
+    """Run every part, whatever the ones before it came to, then say how long each took."""
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    lines, failed = [], []
+    for part in parts:
+        started = time.monotonic()
+        try:
+            part(session)
+            outcome = "ok"
+        except (nox.command.CommandFailed, nox.sessions._SessionQuit) as error:
+            session.warn(f"{part.__name__}: {error}")
+            outcome = "FAILED"
+            failed.append(part.__name__)
+        lines.append(f"{part.__name__:<12} {time.monotonic() - started:6.0f} s  {outcome}")
+    print("\n".join(["", *lines]), flush=True)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+def test(session: nox.Session) -> None:
+    """Every test that fits into 35 minutes on 2 cores."""
+    run_parts(session, TEST)
+
+
+def test_full(session: nox.Session) -> None:
+    """Every test there is."""
+    run_parts(session, FULL)
+
+
+for every in (*FULL, bench, test, test_full):
+    nox.session(every, name=every.__name__, python=False)
