@@ -16,7 +16,6 @@ from pathlib import Path
 
 from localcloud import engine, images, lifecycle
 from localcloud.config import load_cloud, open_cloud
-from localcloud.serve import serve
 from localcloud.shell import CloudError
 
 
@@ -38,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--name", default="quickstart", help="name of the cloud; part of the names of its containers (default: %(default)s)")
     common.add_argument("--dir", type=Path, help="where its state lies (default: build/localcloud/NAME)")
-    common.add_argument("--index", type=int, default=0, choices=range(10), metavar="0-9", help="clouds side by side differ in it: subnet 172.30.(77+N).0/24, ports from 8480+10*N")
+    common.add_argument("--index", type=int, default=0, choices=range(10), metavar="0-9", help="clouds side by side differ in it (subnet, ports)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, summary in (
         ("up", _up, "start it, or bring back what is missing of it"),
@@ -47,7 +46,6 @@ def _arguments() -> argparse.Namespace:
         ("env", _env, "print what a client needs, as shell exports"),
         ("ssh", _ssh, "run a command on a droplet, or log in: ssh DROPLET [COMMAND …]"),
         ("images", _images, "build the images that droplets and databases are made of"),
-        ("serve", _serve, "serve the API in the foreground (up does this)"),
     ):
         command = commands.add_parser(name, parents=[common], help=summary, description=summary)
         command.set_defaults(run=function)
@@ -99,11 +97,8 @@ def _ssh(arguments: argparse.Namespace) -> None:
 
 def _images(arguments: argparse.Namespace) -> None:
     engine.up()
-    images.ensure(images.recipes(list(images.DROPLETS) if arguments.all else [images.DEFAULT]) + [images.database()])
-
-
-def _serve(arguments: argparse.Namespace) -> None:
-    serve(load_cloud(arguments.dir))
+    slugs = list(images.DROPLETS) if arguments.all else [images.DEFAULT]
+    images.ensure([*images.recipes(slugs), images.database()])
 
 
 @contextmanager

@@ -110,7 +110,9 @@ def open_cloud(name: str, index: int, directory: Path) -> Cloud:
     if (directory / "cloud.json").exists():
         cloud = load_cloud(directory)
         if (cloud.name, cloud.index) != (name, index):
-            raise CloudError(f"{directory} holds the cloud '{cloud.name}' with index {cloud.index}, not '{name}' with index {index}. Choose another --dir, or run down for that one first.")
+            raise CloudError(
+                f"{directory} holds the cloud '{cloud.name}' (index {cloud.index}), not '{name}' (index {index}). Choose another --dir, or take that one down first."
+            )
         return cloud
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)

@@ -58,7 +58,11 @@ def _missing_packages() -> list[str]:
         del programs["docker-cli"]  # part of docker.io there; the package of that name would remove it
         programs["docker.io"] = "dockerd docker"
     missing = [package for package, needed in programs.items() if not all(shutil.which(program, path=_path()) for program in needed.split())]
-    missing += [package for package, plugin in {"docker-compose": "docker-compose", "docker-buildx": "docker-buildx"}.items() if not any((folder / plugin).exists() for folder in PLUGINS)]
+    missing += [
+        package
+        for package, plugin in {"docker-compose": "docker-compose", "docker-buildx": "docker-buildx"}.items()
+        if not any((folder / plugin).exists() for folder in PLUGINS)
+    ]
     return missing
 
 

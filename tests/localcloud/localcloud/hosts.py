@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import socket
 import tarfile
 import time
@@ -17,10 +18,11 @@ from localcloud.store import Document
 
 BOOT_SECONDS = 120
 # systemd needs the cgroups and the mount right; Docker inside needs NET_ADMIN, keyrings (seccomp) and a writable /proc/sys.
-FLAGS = (
-    "--stop-signal SIGRTMIN+3 --restart always --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec,mode=1777 "
-    "--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt systempaths=unconfined -v /var/lib/docker"
-).split()
+FLAGS = shlex.split(
+    "--restart always --stop-signal SIGRTMIN+3 --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw "
+    "--tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec,mode=1777 --cap-add SYS_ADMIN --cap-add NET_ADMIN "
+    "--security-opt seccomp=unconfined --security-opt systempaths=unconfined -v /var/lib/docker"
+)
 
 
 def container(cloud: Cloud, droplet: Document) -> str:
@@ -33,9 +35,8 @@ def create(cloud: Cloud, droplet: Document) -> None:
     if docker.inspect("container", name):
         docker.docker("rm", "-fv", name)
     hostname = droplet["name"].split(".")[0]
-    docker.docker(
-        "create", "--name", name, "--hostname", hostname, "--label", cloud.label, "--network", cloud.network, "--ip", droplet["address"], *FLAGS, f"groundcrew/droplet:{droplet['image']}"
-    )
+    flags = ["--label", cloud.label, "--network", cloud.network, "--ip", droplet["address"], *FLAGS]
+    docker.docker("create", "--name", name, "--hostname", hostname, *flags, f"groundcrew/droplet:{droplet['image']}")
     docker.docker("cp", "-", f"{name}:/", stdin=_files(droplet))
     docker.docker("start", name)
 
@@ -50,7 +51,7 @@ def wait_ready(cloud: Cloud, droplet: Document) -> None:
 def power(cloud: Cloud, droplet: Document, action: str) -> None:
     """Switch the host as the action says; returns when it is done."""
     name = container(cloud, droplet)
-    commands = {
+    commands: dict[str, list[tuple[str, ...]]] = {
         "reboot": [("restart", "-t", "20", name)],
         "power_cycle": [("kill", name), ("start", name)],
         "shutdown": [("stop", "-t", "20", name)],

@@ -42,7 +42,13 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Changes with all that goes into the image; Debian's own updates wait for the next change."""
-        parts = [repr(self).replace(str(FILES), ""), *mirrors().lines(self.suite), apt_settings(), *(path.read_text() for path in _certificates()), *(path.read_text() for path in sorted(FILES.iterdir()))]
+        parts = [
+            repr(self).replace(str(FILES), ""),
+            *mirrors().lines(self.suite),
+            apt_settings(),
+            *(path.read_text() for path in _certificates()),
+            *(path.read_text() for path in sorted(FILES.iterdir())),
+        ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import shutil
 from pathlib import Path
 
 from localcloud import docker, engine, images, registry, s3
+from localcloud.client import Client
 from localcloud.config import Cloud
 from localcloud.process import Process, python, require_free
 from localcloud.shell import CloudError, run, step
@@ -70,9 +69,7 @@ def status(cloud: Cloud) -> dict[str, str]:
 
 def droplet_address(cloud: Cloud, which: str) -> str:
     """The address of a droplet by name or number."""
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=10)
-    connection.request("GET", "/v2/droplets?per_page=200", headers={"Authorization": f"Bearer {cloud.token}"})
-    droplets = json.loads(connection.getresponse().read())["droplets"]
+    droplets = Client(cloud).request("GET", "/v2/droplets?per_page=200")[1]["droplets"]
     for droplet in droplets:
         if which in (droplet["name"], str(droplet["id"])) and droplet["networks"]["v4"]:
             return str(droplet["networks"]["v4"][0]["ip_address"])
@@ -84,34 +81,22 @@ def _network(cloud: Cloud) -> None:
     if found and found["IPAM"]["Config"][0]["Subnet"] == cloud.subnet:
         return
     with step(f"network {cloud.subnet}"):
-        bridge = f"gc-{cloud.name[:10]}{cloud.index}"
-        docker.docker("network", "create", "--label", cloud.label, "--subnet", cloud.subnet, "--gateway", cloud.gateway, "-o", f"com.docker.network.bridge.name={bridge}", cloud.network)
+        docker.docker("network", "create", "--label", cloud.label, "--subnet", cloud.subnet, "--gateway", cloud.gateway, cloud.network)
 
 
 def _api(cloud: Cloud) -> None:
     process = _api_process(cloud)
-    if process.pid and _api_answers(cloud):
+    if process.pid and Client(cloud).answers():
         return
     with step(f"DigitalOcean API at {cloud.api_url}"):
         process.stop()
         require_free("127.0.0.1", {"API": cloud.api_port})
-        process.start([python(), "-m", "localcloud", "serve", "--dir", str(cloud.dir)], {"PYTHONPATH": str(Path(__file__).parents[1])})
-        process.wait_for(lambda: _api_answers(cloud), START_SECONDS)
+        process.start([python(), "-m", "localcloud.serve", str(cloud.dir)], {"PYTHONPATH": str(Path(__file__).parents[1])})
+        process.wait_for(lambda: Client(cloud).answers(), START_SECONDS)
 
 
 def _api_process(cloud: Cloud) -> Process:
     return Process("api", cloud.dir)
-
-
-def _api_answers(cloud: Cloud) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=5)
-    try:
-        connection.request("GET", "/_localcloud/settings")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _require_space(*places: Path) -> None:

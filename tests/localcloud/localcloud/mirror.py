@@ -27,7 +27,11 @@ class Mirrors:
     def lines(self, suite: str) -> list[str]:
         """The sources of a suite, in apt's one-line form."""
         signed = f"[signed-by={KEYRING}]"
-        return [f"deb {signed} {self.main} {suite} main", f"deb {signed} {self.main} {suite}-updates main", f"deb {signed} {self.security} {suite}-security main"]
+        return [
+            f"deb {signed} {self.main} {suite} main",
+            f"deb {signed} {self.main} {suite}-updates main",
+            f"deb {signed} {self.security} {suite}-security main",
+        ]
 
 
 @cache
@@ -37,7 +41,10 @@ def mirrors() -> Mirrors:
     main = next((uri for uri, suite in found if re.fullmatch(r"[a-z]+", suite)), None)
     security = next((uri for uri, suite in found if suite.endswith("-security")), None)
     if not main or not security:
-        raise CloudError("No Debian mirror in this machine's apt sources (/etc/apt/sources.list, /etc/apt/sources.list.d): the local cloud builds its hosts from Debian's packages. Is this Debian 12 or 13?")
+        raise CloudError(
+            "No Debian mirror in this machine's apt sources (/etc/apt/sources.list, /etc/apt/sources.list.d). "
+            "The local cloud builds its hosts from Debian's packages: is this Debian 12 or 13?"
+        )
     return Mirrors(main, security)
 
 
@@ -50,7 +57,11 @@ def apt_settings() -> str:
 
 
 def _files() -> list[Path]:
-    return [path for path in [SOURCES / "sources.list", *sorted((SOURCES / "sources.list.d").glob("*.list")), *sorted((SOURCES / "sources.list.d").glob("*.sources"))] if path.exists()]
+    return [
+        path
+        for path in [SOURCES / "sources.list", *sorted((SOURCES / "sources.list.d").glob("*.list")), *sorted((SOURCES / "sources.list.d").glob("*.sources"))]
+        if path.exists()
+    ]
 
 
 def _pairs(text: str, suffix: str) -> list[tuple[str, str]]:
@@ -62,4 +73,9 @@ def _pairs(text: str, suffix: str) -> list[tuple[str, str]]:
 
 
 def _is_debian(fields: dict[str, str]) -> bool:
-    return fields.get("Enabled", "yes") != "no" and "deb" in fields.get("Types", "").split() and "/debian" in fields.get("URIs", "") and "main" in fields.get("Components", "").split()
+    return (
+        fields.get("Enabled", "yes") != "no"
+        and "deb" in fields.get("Types", "").split()
+        and "/debian" in fields.get("URIs", "")
+        and "main" in fields.get("Components", "").split()
+    )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from localcloud.shell import CloudError, write_private
@@ -53,9 +53,8 @@ class Process:
                 time.sleep(0.05)
         self._pid_file.unlink(missing_ok=True)
 
-    def wait_for(self, check: object, seconds: float) -> None:
+    def wait_for(self, check: Callable[[], bool], seconds: float) -> None:
         """Wait until it answers; its early end is told at once, with what it said."""
-        assert callable(check)
         deadline = time.monotonic() + seconds
         while not check():
             if self.pid is None or time.monotonic() > deadline:
@@ -95,7 +94,7 @@ def _hex(address: str) -> str:
 def _process_of(inode: str) -> str | None:
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            if os.readlink(link) == f"socket:[{inode}]":
+            if str(link.readlink()) == f"socket:[{inode}]":
                 pid = link.parts[2]
                 command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
                 return f"process {pid} ({command[:120]})"

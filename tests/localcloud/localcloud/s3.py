@@ -32,10 +32,15 @@ def up(cloud: Cloud) -> None:
     server.stop()
     with step(f"S3 at {cloud.s3_url}"):
         ports = {"s3": cloud.s3_port, "master": cloud.port(6), "volume": cloud.port(7), "filer": cloud.port(8)}
-        require_free(cloud.gateway, {**ports, **{f"{name} grpc": port + 10000 for name, port in ports.items()}})
+        for address in (cloud.gateway, "127.0.0.1"):  # it listens on loopback as well
+            require_free(address, {**ports, **{f"{name} grpc": port + 10000 for name, port in ports.items()}})
         data = cloud.dir / "s3"
         data.mkdir(exist_ok=True)
-        identity = {"name": "local", "credentials": [{"accessKey": cloud.s3_access_key, "secretKey": cloud.s3_secret_key}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+        identity = {
+            "name": "local",
+            "credentials": [{"accessKey": cloud.s3_access_key, "secretKey": cloud.s3_secret_key}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
         write_private(cloud.dir / "s3.json", json.dumps({"identities": [identity]}))
         server.start(_command(cloud, data), {"WEED_S3_SSE_KEK": _kek(cloud)})
         server.wait_for(lambda: _stores(cloud), START_SECONDS)
@@ -81,7 +86,12 @@ def _kek(cloud: Cloud) -> str:
 def _stores(cloud: Cloud) -> bool:
     bucket, key = f"/{PROBE}", f"/{PROBE}/probe"
     try:
-        return _ask(cloud, "PUT", bucket) in (200, 409) and _ask(cloud, "PUT", key, b"stored") == 200 and _ask(cloud, "DELETE", key) == 204 and _ask(cloud, "DELETE", bucket) == 204
+        return (
+            _ask(cloud, "PUT", bucket) in (200, 409)
+            and _ask(cloud, "PUT", key, b"stored") == 200
+            and _ask(cloud, "DELETE", key) == 204
+            and _ask(cloud, "DELETE", bucket) == 204
+        )
     except OSError:
         return False
 

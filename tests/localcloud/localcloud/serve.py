@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from pathlib import Path
 
 from werkzeug.serving import make_server
 
 from localcloud.api import databases, droplets
 from localcloud.api.app import create_app
 from localcloud.api.validation import Validator
-from localcloud.config import Cloud
+from localcloud.certificates import Authority
+from localcloud.config import Cloud, load_cloud
 from localcloud.shell import CloudError
 from localcloud.store import Store
 from localcloud.world import World
@@ -26,9 +29,14 @@ def serve(cloud: Cloud) -> None:
         validator = Validator(cloud.api_url) if os.environ.get("LOCALCLOUD_VALIDATE") == "1" else None
     except FileNotFoundError as error:
         raise CloudError(f"LOCALCLOUD_VALIDATE=1 wants the specification at {error.filename}.") from error
+    Authority(cloud.dir)  # made before two databases ask for it at once
     world = World(cloud, Store(cloud.database))
     server = make_server("127.0.0.1", cloud.api_port, create_app(world, validator), threaded=True)
     world.later(world.finish_removals)
     droplets.resume(world)
     databases.resume(world)
     server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(load_cloud(Path(sys.argv[1])))

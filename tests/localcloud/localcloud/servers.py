@@ -17,6 +17,8 @@ from localcloud.store import Document
 PORTS = {"pg": 25060, "redis": 25061, "valkey": 25061}
 START_SECONDS = 120
 IMAGE = "groundcrew/database:debian-13"
+# NET_ADMIN: the packet filter that admits trusted sources is the container's own.
+FLAGS = ("--restart", "always", "--cap-add", "NET_ADMIN", "--stop-timeout", "20", "--shm-size", "256m")
 
 
 def container(cloud: Cloud, cluster: Document) -> str:
@@ -29,10 +31,8 @@ def create(cloud: Cloud, cluster: Document, sources: list[str] | None) -> None:
     if docker.inspect("container", name):
         docker.docker("rm", "-f", name)
     docker.docker("volume", "create", "--label", cloud.label, name)
-    docker.docker(
-        *("create", "--name", name, "--hostname", f"db-{cluster['name']}", "--label", cloud.label, "--network", cloud.network, "--ip", cluster["address"], "--restart", "always"),
-        *("--cap-add", "NET_ADMIN", "--stop-timeout", "20", "--shm-size", "256m", "-e", f"ENGINE={cluster['engine']}", "-v", f"{name}:/data", IMAGE),
-    )
+    flags = ["--label", cloud.label, "--network", cloud.network, "--ip", cluster["address"], *FLAGS]
+    docker.docker("create", "--name", name, "--hostname", f"db-{cluster['name']}", *flags, "-e", f"ENGINE={cluster['engine']}", "-v", f"{name}:/data", IMAGE)
     authority = Authority(cloud.dir)
     certificate, key = authority.issue(cluster["address"])
     files = {
@@ -57,7 +57,8 @@ def trust(cloud: Cloud, cluster: Document, sources: list[str] | None) -> None:
 
 def psql(cloud: Cloud, cluster: Document, statement: str, database: str = "defaultdb") -> str:
     """Run SQL as the superuser, who exists on the server's own socket only."""
-    return docker.docker("exec", "-i", "-u", "postgres", container(cloud, cluster), "psql", "-qtAX", "-p", "25060", "-v", "ON_ERROR_STOP=1", "-d", database, stdin=statement)
+    command = ["psql", "-qtAX", "-p", "25060", "-v", "ON_ERROR_STOP=1", "-d", database]
+    return docker.docker("exec", "-i", "-u", "postgres", container(cloud, cluster), *command, stdin=statement)
 
 
 def redis(cloud: Cloud, cluster: Document, *command: str) -> str:
@@ -84,7 +85,11 @@ def literal(text: str) -> str:
 
 def _ready(name: str, engine: str) -> bool:
     # While it prepares itself, PostgreSQL listens on no address.
-    check = "pg_isready -q -h 127.0.0.1 -p 25060" if engine == "pg" else f"REDISCLI_AUTH=$(cat /data/admin-password) {engine}-cli --tls --insecure --user cloud -p 25061 ping | grep -q PONG"
+    check = (
+        "pg_isready -q -h 127.0.0.1 -p 25060"
+        if engine == "pg"
+        else f"REDISCLI_AUTH=$(cat /data/admin-password) {engine}-cli --tls --insecure --user cloud -p 25061 ping | grep -q PONG"
+    )
     state = docker.inspect("container", name)
     if state and state["RestartCount"] > 3:
         raise CloudError(f"The server in {name} does not stay up: {docker.docker('logs', '--tail', '20', name)}")

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,9 +66,8 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def wait_until(what: str, check: object, *, seconds: float, pause: float = 0.1) -> None:
+def wait_until(what: str, check: Callable[[], bool], *, seconds: float, pause: float = 0.1) -> None:
     """Wait until a callable answers true."""
-    assert callable(check)
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:

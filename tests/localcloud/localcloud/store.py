@@ -47,7 +47,10 @@ class Store:
 
     def put(self, kind: str, id_: str | int, body: Document) -> None:
         with self.transaction():
-            self._db.execute("INSERT INTO document (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body", (kind, str(id_), json.dumps(body)))
+            self._db.execute(
+                "INSERT INTO document (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+                (kind, str(id_), json.dumps(body)),
+            )
 
     def get(self, kind: str, id_: str | int) -> Document | None:
         with self._lock:

@@ -51,7 +51,11 @@ def _write(file: dict[str, Any]) -> list[str]:
         raise UserDataError(f"write_files: this local cloud does not know {', '.join(unknown)}.")
     path = shlex.quote(file["path"])
     content = base64.b64encode(str(file.get("content", "")).encode()).decode()
-    lines = [f"mkdir -p \"$(dirname {path})\"", f"echo {content} | base64 -d {'>>' if file.get('append') else '>'} {path}", f"chmod {shlex.quote(str(file.get('permissions', '0644')))} {path}"]
+    lines = [
+        f'mkdir -p "$(dirname {path})"',
+        f"echo {content} | base64 -d {'>>' if file.get('append') else '>'} {path}",
+        f"chmod {shlex.quote(str(file.get('permissions', '0644')))} {path}",
+    ]
     if "owner" in file:
         lines.append(f"chown {shlex.quote(file['owner'])} {path}")
     return lines

@@ -60,7 +60,7 @@ def page(key: str, items: list[Document]) -> Document:
         raise unprocessable(f"per_page must be at most {LARGEST_PAGE}")
     last = max(1, -(-len(items) // per_page))
     start = (number - 1) * per_page
-    pages = {}
+    pages: Document = {}
     if number > 1:
         pages |= {"first": _link(1), "prev": _link(number - 1)}
     if number < last:

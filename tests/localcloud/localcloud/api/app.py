@@ -86,7 +86,9 @@ def create_app(world: World, validator: Validator | None = None) -> Flask:
     @app.errorhandler(Exception)
     def defect(error: Exception) -> tuple[Response, int]:
         log.exception("%s %s", request.method, request.path)
-        return refused(ApiError(500, "server_error", f"A defect of the local cloud: {type(error).__name__}: {error}. The trace is in {world.cloud.log('api')}."))
+        return refused(
+            ApiError(500, "server_error", f"A defect of the local cloud: {type(error).__name__}: {error}. The trace is in {world.cloud.log('api')}.")
+        )
 
     for part in (account, actions, catalog, databases, droplets, firewalls, projects, tags, vpcs):
         routes = Blueprint(part.__name__.rpartition(".")[2], __name__)

@@ -30,7 +30,10 @@ SIZES: dict[str, Document] = {
     }
     for slug, (vcpus, memory, disk, price) in _SIZES.items()
 }
-REGIONS: dict[str, Document] = {slug: {"name": name, "slug": slug, "features": ["backups", "ipv6", "metadata", "install_agent"], "available": True, "sizes": list(_SIZES)} for slug, name in _REGIONS.items()}
+_FEATURES = ["backups", "ipv6", "metadata", "install_agent"]
+REGIONS: dict[str, Document] = {
+    slug: {"name": name, "slug": slug, "features": _FEATURES, "available": True, "sizes": list(_SIZES)} for slug, name in _REGIONS.items()
+}
 IMAGES: dict[str, Document] = {
     slug: {
         "id": number,

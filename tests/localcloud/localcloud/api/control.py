@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only this cloud has: faults, settings, counts of calls, violations of the specification. No token asked.
 
-* ``GET|PUT /_localcloud/settings``: latency_seconds, boot_seconds (a droplet stays ``new`` at least as long), rate_limit per rate_window_seconds, droplet_limit.
-* ``GET|POST|DELETE /_localcloud/faults``: ``{"method": "POST", "path": "/v2/droplets", "status": 500}`` for the next call (``"times": N`` for N),
-  ``path`` a pattern as of a shell. Either ``status`` (nothing is done; 429 takes ``retry_after``) or ``"drop": true`` (done, but the connection ends without an answer).
+* ``GET|PUT /_localcloud/settings``: latency_seconds, boot_seconds (a droplet stays ``new`` at least as long), rate_limit
+  per rate_window_seconds, droplet_limit.
+* ``GET|POST|DELETE /_localcloud/faults``: ``{"method": "POST", "path": "/v2/droplets", "status": 500}`` for the next call (``"times": N``
+  for N), ``path`` a pattern as of a shell. Either ``status`` (nothing is done; 429 takes ``retry_after``) or ``"drop": true`` (done, but the
+  connection ends without an answer).
 * ``GET|DELETE /_localcloud/calls``: how often each method and path was called.
 * ``GET|DELETE /_localcloud/violations``: where requests or answers broke the specification, when served with LOCALCLOUD_VALIDATE=1.
 """
@@ -64,7 +66,11 @@ def register(app: Flask, world: World, calls: Counter[str], validator: Validator
         wanted = body()
         unknown = sorted(set(wanted) - FAULT_FIELDS)
         if unknown or not {"method", "path"} <= set(wanted) or ("status" in wanted) == bool(wanted.get("drop")):
-            raise ApiError(422, "unprocessable_entity", f"A fault has method, path, either status or drop, and may have times, retry_after, message; not {unknown or wanted}.")
+            raise ApiError(
+                422,
+                "unprocessable_entity",
+                f"A fault has method, path, either status or drop; it may have times, retry_after, message. Not: {unknown or wanted}.",
+            )
         fault = {"times": 1, **wanted, "id": world.store.number("fault", 1)}
         world.store.put("fault", fault["id"], fault)
         return {"fault": fault}, 201

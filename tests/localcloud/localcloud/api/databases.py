@@ -89,7 +89,9 @@ def register(app: Blueprint, world: World) -> None:
             return {"regions": list(REGIONS), "versions": versions, "layouts": [{"num_nodes": 1, "sizes": SIZES}]}
 
         engines = {engine: offer(versions) for engine, versions in VERSIONS.items()}
-        availability = {engine: [{"version": version, "end_of_life": None, "end_of_availability": None} for version in versions] for engine, versions in VERSIONS.items()}
+        availability = {
+            engine: [{"version": version, "end_of_life": None, "end_of_availability": None} for version in versions] for engine, versions in VERSIONS.items()
+        }
         return {"options": engines, "version_availability": availability}
 
     @app.get("/v2/databases")

@@ -132,7 +132,9 @@ def register(app: Blueprint, world: World) -> None:
             begun = [actions.start(world, "create", droplet) for droplet in made]
         for action in begun:
             world.later(perform, world, action)
-        links = {"actions": [{"id": action["id"], "rel": "multiple_create" if many else "create", "href": link(f"/v2/actions/{action['id']}")} for action in begun]}
+        links = {
+            "actions": [{"id": action["id"], "rel": "multiple_create" if many else "create", "href": link(f"/v2/actions/{action['id']}")} for action in begun]
+        }
         shown = [view(world, droplet) for droplet in made]
         return ({"droplets": shown, "links": links} if many else {"droplet": shown[0], "links": links}), 202
 
@@ -174,9 +176,11 @@ def register(app: Blueprint, world: World) -> None:
         found(world.store.get("droplet", droplet_id))
         return {"action": actions.view(found(world.store.get("action", action_id)))}
 
-    for what in ("backups", "snapshots", "kernels"):
+    @app.get("/v2/droplets/<int:droplet_id>/<any(backups, snapshots, kernels):what>")
+    def list_nothing(droplet_id: int, what: str) -> Document:
         # This cloud makes none of these, which is what the lists say.
-        app.add_url_rule(f"/v2/droplets/<int:droplet_id>/{what}", what, lambda droplet_id, what=what: found(world.store.get("droplet", droplet_id)) and page(what, []))
+        found(world.store.get("droplet", droplet_id))
+        return page(what, [])
 
 
 def _template(world: World, data: Document) -> Document:
@@ -276,5 +280,3 @@ def _begin(world: World, droplet: Document, data: Document) -> Document:
     action = actions.start(world, kind, droplet, {key: data[key] for key in ("size", "name", "disk") if key in data})
     world.later(perform, world, action)
     return action
-
-

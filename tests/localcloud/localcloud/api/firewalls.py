@@ -65,8 +65,12 @@ def register(app: Blueprint, world: World) -> None:
         return "", 204
 
     for path, keys in {"droplets": ("droplet_ids",), "tags": ("tags",), "rules": ("inbound_rules", "outbound_rules")}.items():
-        app.add_url_rule(f"/v2/firewalls/<firewall_id>/{path}", f"add_{path}", lambda firewall_id, keys=keys: change(firewall_id, keys, add=True), methods=["POST"])
-        app.add_url_rule(f"/v2/firewalls/<firewall_id>/{path}", f"remove_{path}", lambda firewall_id, keys=keys: change(firewall_id, keys, add=False), methods=["DELETE"])
+        app.add_url_rule(
+            f"/v2/firewalls/<firewall_id>/{path}", f"add_{path}", lambda firewall_id, keys=keys: change(firewall_id, keys, add=True), methods=["POST"]
+        )
+        app.add_url_rule(
+            f"/v2/firewalls/<firewall_id>/{path}", f"remove_{path}", lambda firewall_id, keys=keys: change(firewall_id, keys, add=False), methods=["DELETE"]
+        )
 
     def _checked(data: Document) -> Document:
         (name,) = required(data, "name")

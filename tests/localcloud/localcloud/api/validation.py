@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Request, Response
 from openapi_core import Config, OpenAPI
-from openapi_core.contrib.flask import FlaskOpenAPIRequest, FlaskOpenAPIResponse
+from openapi_core.contrib.werkzeug import WerkzeugOpenAPIRequest, WerkzeugOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.paths.exceptions import PathNotFound
 
@@ -34,10 +34,10 @@ class Validator:
     def check(self, request: Request, response: Response) -> None:
         """Note a violation by the request (unless the answer refuses it) or by the answer."""
         with self._lock:
-            asked = FlaskOpenAPIRequest(request)
+            asked = WerkzeugOpenAPIRequest(request)
             if response.status_code < 400:
                 self._note("request", request, response, lambda: self._openapi.validate_request(asked))
-            self._note("answer", request, response, lambda: self._openapi.validate_response(asked, FlaskOpenAPIResponse(response)))
+            self._note("answer", request, response, lambda: self._openapi.validate_response(asked, WerkzeugOpenAPIResponse(response)))
 
     def knows(self, method: str, path: str) -> bool:
         """Whether the real API has such an operation."""

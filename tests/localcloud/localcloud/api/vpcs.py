@@ -81,7 +81,7 @@ def register(app: Blueprint, world: World) -> None:
 
     def _change(vpc_id: str, data: Document) -> Document:
         vpc = found(world.store.get("vpc", vpc_id))
-        changes = {key: data[key] for key in ("name", "description", "default") if key in data}
+        changes: Document = {key: data[key] for key in ("name", "description", "default") if key in data}
         _check_name(changes.get("name", vpc["name"]))
         with world.store.transaction():
             if changes.get("default"):
@@ -94,14 +94,26 @@ def register(app: Blueprint, world: World) -> None:
         return {"vpc": vpc}
 
     def _members(vpc_id: str) -> list[Document]:
-        droplets = [{"urn": f"do:droplet:{one['id']}", "name": one["name"], "created_at": one["created_at"]} for one in world.store.all("droplet") if one["vpc_uuid"] == vpc_id]
-        databases = [{"urn": f"do:dbaas:{one['id']}", "name": one["name"], "created_at": one["created_at"]} for one in world.store.all("database") if one["vpc_uuid"] == vpc_id]
-        return [*droplets, *databases]
+        return [
+            {"urn": f"do:{urn}:{one['id']}", "name": one["name"], "created_at": one["created_at"]}
+            for kind, urn in {"droplet": "droplet", "database": "dbaas"}.items()
+            for one in world.store.all(kind)
+            if one["vpc_uuid"] == vpc_id
+        ]
 
 
 def _add(world: World, name: str, region: str, range_: str, description: str, *, default: bool) -> Document:
     id_ = str(uuid.uuid4())
-    vpc = {"id": id_, "urn": f"do:vpc:{id_}", "name": name, "description": description, "region": region, "ip_range": range_, "created_at": now(), "default": default}
+    vpc = {
+        "id": id_,
+        "urn": f"do:vpc:{id_}",
+        "name": name,
+        "description": description,
+        "region": region,
+        "ip_range": range_,
+        "created_at": now(),
+        "default": default,
+    }
     world.store.put("vpc", id_, vpc)
     return vpc
 
