@@ -111,7 +111,7 @@ def open_cloud(name: str, index: int, directory: Path) -> Cloud:
         cloud = load_cloud(directory)
         if (cloud.name, cloud.index) != (name, index):
             raise CloudError(
-                f"{directory} holds the cloud '{cloud.name}' (index {cloud.index}), not '{name}' (index {index}). Choose another --dir, or take that one down first."
+                f"{directory} holds the cloud '{cloud.name}' (index {cloud.index}), not '{name}' (index {index}). Choose another --dir, or take it down."
             )
         return cloud
     directory.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ loopback, the only address that Docker trusts without TLS by itself.
 from __future__ import annotations
 
 import http.client
+from functools import partial
 
 from localcloud.config import Cloud
 from localcloud.process import Process, require_free
@@ -42,7 +43,7 @@ def up(cloud: Cloud) -> None:
             config.write_text(CONFIG.format(root=cloud.dir / "registry", address=address, port=cloud.registry_port))
             process.start(["docker-registry", "serve", str(config)])
         for address, process in todo.items():
-            process.wait_for(lambda address=address: _answers(address, cloud.registry_port), START_SECONDS)
+            process.wait_for(partial(_answers, address, cloud.registry_port), START_SECONDS)
 
 
 def _answers(address: str, port: int) -> bool:

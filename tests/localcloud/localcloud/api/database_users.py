@@ -89,10 +89,8 @@ def register(app: Blueprint, world: World) -> None:
             user = {"name": name, "role": "normal", "password": password(), **({"settings": {"pg_allow_replication": True}} if replication else {})}
             # Made by doadmin, who may so grant and change it.
             role, secret = servers.identifier(name), servers.literal(user["password"])
-            sql(
-                cluster,
-                f"SET ROLE doadmin; CREATE ROLE {role}; RESET ROLE; ALTER ROLE {role} LOGIN {'REPLICATION' if replication else 'NOREPLICATION'} PASSWORD {secret}",
-            )
+            options = f"LOGIN {'REPLICATION' if replication else 'NOREPLICATION'} PASSWORD {secret}"
+            sql(cluster, f"SET ROLE doadmin; CREATE ROLE {role}; RESET ROLE; ALTER ROLE {role} {options}")
             _save(cluster, users=[*cluster["users"], user])
         return {"user": view(user)}, 201
 

@@ -118,7 +118,7 @@ def _add(world: World, name: str, region: str, range_: str, description: str, *,
     return vpc
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise unprocessable("name may only contain alphanumeric characters, dashes, and periods")
 
