@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,14 +49,21 @@ def server_folder() -> Path:
 
 
 @contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that user postgres can reach; pytest's own are closed to it."""
+    path = Path(tempfile.mkdtemp(prefix="groundcrew-test-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextmanager
 def postgres(folder: Path) -> Iterator[dict[str, Any]]:
     """A server for superuser ``groundcrew``, as the options of our modules."""
     binaries, port = server_folder(), free_port()
     data = folder / "pg"
     folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & 0o001:
-            parent.chmod(0o755)
     data.mkdir()
     shutil.chown(data, "postgres")
     secret = folder / "password"
@@ -83,7 +91,7 @@ def seaweed(folder: Path) -> Iterator[dict[str, Any]]:
     ports = {name: free_port(10000) for name in ("master.port", "volume.port", "filer.port", "s3.port")}
     argv = [str(weed), "server", f"-dir={folder / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"]
     argv += ["-master.volumeSizeLimitMB=64", "-volume.max=300", "-volume.preStopSeconds=0", "-s3.allowDeleteBucketNotEmpty=false", "-master.telemetry=false"]
-    argv += [f"-{name}={port}" for name, port in ports.items()]
+    argv += ["-s3.port.iceberg=0", "-s3.port.lance=0", *(f"-{name}={port}" for name, port in ports.items())]
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     try:
@@ -98,7 +106,7 @@ def seaweed(folder: Path) -> Iterator[dict[str, Any]]:
         _make_bucket(options)
         yield options
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
 
 

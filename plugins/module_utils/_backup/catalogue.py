@@ -65,7 +65,7 @@ class Catalogue:
 
     def record(self, identity: Identity, verification: Verification) -> None:
         """Keep the record of a check beside the backup."""
-        name = verification.at.replace("-", "").replace(":", "")
+        name = verification.at.replace("-", "").replace(":", "").replace(".", "")
         home = policy.home(self._prefix, identity)
         self._store.create(f"{home}{verification.backup_id}/{policy.VERIFIED}{name}.json", self._signer.seal(verification.to_dict()))
 

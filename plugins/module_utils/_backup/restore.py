@@ -198,7 +198,7 @@ class Restore:
             return policy.compare(session.truth(None), actual)
 
     def _record(self, identity: Identity, entry: Entry, comparison: Comparison, seconds: float) -> None:
-        at = policy.timestamp(self._clock.now())
+        at = policy.moment(self._clock.now())
         self._catalogue.record(identity, Verification(entry.backup_id, at, "V5", comparison.verdict, comparison.differences, round(seconds, 2)))
 
     def _summary(self, entry: Entry, manifest: Manifest, comparison: Comparison, live: Comparison | None) -> dict[str, Any]:
