@@ -101,6 +101,7 @@ class Cloud:
             "GROUNDCREW_LOCAL_REGISTRY_PUSH": f"127.0.0.1:{self.registry_port}",
             "GROUNDCREW_LOCAL_GATEWAY": self.gateway,
             "GROUNDCREW_LOCAL_SSH_KEY": str(self.ssh_key),
+            "GROUNDCREW_CLOUD_DIR": str(self.dir),
         }
 
 

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 from localcloud import docker, engine, images, registry, s3
 from localcloud.client import Client
 from localcloud.config import Cloud
 from localcloud.process import Process, python, require_free
-from localcloud.shell import CloudError, run, step
+from localcloud.shell import CloudError, run, step, wait_until
 
 START_SECONDS = 30
 NEEDED_GIB = 6
@@ -49,6 +51,14 @@ def down(cloud: Cloud) -> None:
         for network in docker.names("network", cloud.label):
             docker.docker("network", "rm", network)
         shutil.rmtree(cloud.dir)
+
+
+def kill_api(cloud: Cloud) -> None:
+    """End the API at once, as a crash would; its hosts and servers go on."""
+    process = _api_process(cloud)
+    if process.pid:
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until("The end of the API", lambda: process.pid is None, seconds=10)
 
 
 def remove_images() -> None:

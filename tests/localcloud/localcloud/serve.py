@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from localcloud.api import databases, droplets
 from localcloud.api.app import create_app
-from localcloud.api.validation import Validator
+from localcloud.api.validation import SPECIFICATION, Validator
 from localcloud.certificates import Authority
 from localcloud.config import Cloud, load_cloud
 from localcloud.shell import CloudError
@@ -25,10 +25,7 @@ from localcloud.world import World
 def serve(cloud: Cloud) -> None:
     """Answer until ended. Nothing is lost by an end at any moment: the state is on disk before an answer is given."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    try:
-        validator = Validator(cloud.api_url) if os.environ.get("LOCALCLOUD_VALIDATE") == "1" else None
-    except FileNotFoundError as error:
-        raise CloudError(f"LOCALCLOUD_VALIDATE=1 wants the specification at {error.filename}.") from error
+    validator = _validator(cloud)
     Authority(cloud.dir)  # made before two databases ask for it at once
     world = World(cloud, Store(cloud.database))
     server = make_server("127.0.0.1", cloud.api_port, create_app(world, validator), threaded=True)
@@ -36,6 +33,16 @@ def serve(cloud: Cloud) -> None:
     droplets.resume(world)
     databases.resume(world)
     server.serve_forever()
+
+
+def _validator(cloud: Cloud) -> Validator | None:
+    """Validates when it can: LOCALCLOUD_VALIDATE=1 insists, LOCALCLOUD_VALIDATE=0 switches it off."""
+    wanted = os.environ.get("LOCALCLOUD_VALIDATE")
+    if wanted == "0" or (wanted != "1" and not SPECIFICATION.exists()):
+        return None
+    if not SPECIFICATION.exists():
+        raise CloudError(f"LOCALCLOUD_VALIDATE=1 wants the specification at {SPECIFICATION}.")
+    return Validator(cloud.api_url)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@
   for N), ``path`` a pattern as of a shell. Either ``status`` (nothing is done; 429 takes ``retry_after``) or ``"drop": true`` (done, but the
   connection ends without an answer).
 * ``GET|DELETE /_localcloud/calls``: how often each method and path was called.
-* ``GET|DELETE /_localcloud/violations``: where requests or answers broke the specification, when served with LOCALCLOUD_VALIDATE=1.
+* ``GET|DELETE /_localcloud/violations``: where requests or answers broke the specification, when the
+  specification lies beside the repository (LOCALCLOUD_VALIDATE=1 insists on it, =0 switches it off).
 """
 
 from __future__ import annotations
@@ -101,5 +102,5 @@ def register(app: Flask, world: World, calls: Counter[str], validator: Validator
 
     def _validator() -> Any:
         if validator is None:
-            raise ApiError(409, "conflict", "Nothing is validated: start the cloud with LOCALCLOUD_VALIDATE=1 and the specification beside the repository.")
+            raise ApiError(409, "conflict", "Nothing is validated: start the cloud with LOCALCLOUD_VALIDATE=1 and the specification in place.")
         return validator

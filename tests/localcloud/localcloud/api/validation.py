@@ -23,8 +23,12 @@ class Validator:
     """Keeps what broke the specification."""
 
     def __init__(self, url: str, specification: Path = SPECIFICATION) -> None:
+        self.url = url
         document = json.loads(specification.read_text())
         document["servers"] = [{"url": url}]
+        for name in ("ssh_key_id", "ssh_key_fingerprint"):
+            # Marked as never sent, although they are what a path and a new droplet name a key by.
+            del document["components"]["schemas"][name]["readOnly"]
         # The specification fails the strictest check of itself at one default, which no answer depends on.
         self._openapi = OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
         self._paths = document["paths"]
