@@ -1,0 +1,233 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in memory: containers, a proxy and probes that watch over the release's invariants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
+    Answer,
+    ComposeFile,
+    Container,
+    Health,
+    Migration,
+    Release,
+    Secret,
+    Server,
+    Service,
+    Slot,
+)
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+
+SLOTS = {"a": Slot("a", 20000), "b": Slot("b", 20100)}
+MODEL = {"services": {"api": {"image": "shop"}, "worker": {"image": "shop"}}}
+
+
+class ManualClock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Killed(BaseException):
+    """The process is gone; nothing of it handles this."""
+
+
+# Between two of these nothing outside changes, so a kill anywhere there is a kill before the next effect.
+READS = {"read", "seats", "journal", "folder", "has", "load", "origin", "containers", "servers", "sessions", "saved", "serving"}
+
+
+class Killer:
+    """Counts every effect that leaves the machine and kills before a chosen one, or after the last."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self.at = at
+        self.points: list[str] = []
+
+    def pass_(self, name: str) -> None:
+        self.points.append(name)
+        if self.at is not None and len(self.points) == self.at:
+            raise Killed(name)
+
+    def watch(self, target: Any) -> Any:
+        return _Watched(target, self)
+
+
+class _Watched:
+    def __init__(self, target: Any, killer: Killer) -> None:
+        self._target = target
+        self._killer = killer
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name not in READS:
+                self._killer.pass_(f"before {type(self._target).__name__}.{name}")
+            return value(*args, **kwargs)
+
+        return call
+
+
+class World:
+    """What is really so on the host, whoever is killed. Plays the engine, the proxy, the probe and the operating system."""
+
+    def __init__(self, replicas: int = 2) -> None:
+        self.running: dict[tuple[str, str], str] = {}  # (slot, service): release
+        self.counts: dict[tuple[str, str], int] = {}
+        self.states = {f"{slot}{number}": "maint" for slot in SLOTS for number in range(1, replicas + 1)}
+        self.saved_states = dict(self.states)
+        self.in_flight = dict.fromkeys(self.states, 0)
+        self.proven: set[tuple[str, str]] = set()
+        self.sick: set[str] = set()
+        self.migrations: list[str] = []
+        self.has_served = False
+        self.broken: dict[str, str] = {}  # method: error
+
+    def _maybe_fail(self, method: str) -> None:
+        if method in self.broken:
+            raise OpsError(self.broken[method])
+
+    # engine
+
+    def pull(self, image: str) -> None:
+        self._maybe_fail("pull")
+
+    def check(self, release: Release, slot: str) -> None:
+        self._maybe_fail("check")
+
+    def migrate(self, release: Release, slot: str) -> None:
+        self._maybe_fail("migrate")
+        self.migrations.append(release.id)
+
+    def start(self, release: Release, slot: str, kind: str) -> None:
+        self._maybe_fail(f"start {kind}")
+        for service in release.services:
+            if service.kind == kind:
+                assert not self._ready(slot) or self.running.get((slot, service.name)) == release.id, "a slot that serves was started anew"
+                if self.running.get((slot, service.name)) != release.id and kind == "web":
+                    self.proven.discard((slot, release.id))
+                self.running[slot, service.name] = release.id
+                self.counts[slot, service.name] = service.replicas
+
+    def containers(self) -> list[Container]:
+        return [Container(slot, service, release, True) for (slot, service), release in self.running.items() for _ in range(self.counts[slot, service])]
+
+    def stop(self, slot: str, kind: str) -> None:
+        if kind == "web":
+            assert not self._ready(slot), "I2: stopped while ready"
+            assert not any(count for name, count in self.in_flight.items() if name.startswith(slot) and self.states[name] == "drain"), (
+                "I2: stopped with requests in flight"
+            )
+        for key in [key for key in self.running if key[0] == slot and (key[1] == "worker") == (kind == "worker")]:
+            del self.running[key]
+
+    def keep_logs(self, slot: str) -> str:
+        return f"logs of {slot}"
+
+    def remove(self) -> None:
+        self.running.clear()
+
+    # proxy
+
+    def servers(self) -> dict[str, Server]:
+        self._maybe_fail("servers")
+        return {name: Server(name, state, SLOTS[name[0]].first_port + int(name[1:]) - 1) for name, state in self.states.items()}
+
+    def sessions(self) -> dict[str, int]:
+        seen = dict(self.in_flight)
+        self.in_flight = {name: max(count - 1, 0) if self.states[name] != "ready" else count for name, count in self.in_flight.items()}
+        return seen
+
+    def set_states(self, states: Mapping[str, str]) -> None:
+        self._maybe_fail("set_states")
+        for name, state in states.items():
+            if state == "ready":
+                assert (name[0], self.running.get((name[0], "api"))) in self.proven, f"I3: {name} is ready and never proved its release"
+            self.states[name] = state
+            self.watch()
+
+    def save(self) -> None:
+        self.saved_states = dict(self.states)
+
+    def saved(self) -> dict[str, str]:
+        return dict(self.saved_states)
+
+    # probe
+
+    def verify(self, ports: Sequence[int], health: Health, release: str) -> None:
+        slot = next(slot for slot in SLOTS if ports[0] in SLOTS[slot].ports(50))
+        if self.running.get((slot, "api")) != release or release in self.sick:
+            raise OpsError(f"{release} is not healthy")
+        self.proven.add((slot, release))
+
+    def serving(self) -> Answer:
+        ready = [name for name, state in self.states.items() if state == "ready"]
+        releases = {self.running.get((name[0], "api")) for name in ready}
+        return Answer(200, releases.pop()) if len(releases) == 1 and None not in releases else Answer(503, error="nothing is ready")
+
+    # operating system
+
+    def require_free_ports(self, ports: Sequence[int]) -> None:
+        self._maybe_fail("ports")
+
+    def require_free_space(self) -> None:
+        self._maybe_fail("space")
+
+    # invariants
+
+    def _ready(self, slot: str) -> bool:
+        return any(state == "ready" for name, state in self.states.items() if name.startswith(slot))
+
+    def watch(self) -> None:
+        """I1: once something served, something that proved itself always serves."""
+        alive = [name for name, state in self.states.items() if state == "ready" and (name[0], "api") in self.running]
+        self.has_served = self.has_served or bool(alive)
+        assert alive or not self.has_served, "I1: nothing serves"
+
+
+def make(version: str, *, replicas: int = 2, secret: str = "1", migration: bool = True) -> Release:
+    services = (Service("api", "web", f"r/shop:{version}", 3000, replicas), Service("worker", "worker", f"r/shop:{version}", stop_grace=30, job_timeout=20))
+    secrets = (Secret("key", secret, "v" * 10),)
+    images = {"api": f"r/shop@sha256:{version}", "worker": f"r/shop@sha256:{version}"}
+    step = Migration("api", ("migrate",)) if migration else None
+    return policy.make_release(version, images, [ComposeFile("compose.yml", "services: {}", MODEL)], {"A": "b"}, secrets, services, step)
+
+
+class Lab:
+    """A world, a store, and machines that work on them, watched or not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World()
+        self.store = Store(folder / "shop")
+        with self.store.open("lab"):
+            pass
+
+    def machine(self, killer: Killer | None = None, keep: int = 5) -> Machine:
+        watch = (killer or Killer()).watch
+        world = self.world
+        settings = Settings("shop", SLOTS, Health(), drain_timeout=5.0, keep=keep)
+        return Machine(settings, watch(self.store), watch(world), watch(world), watch(world), watch(world), ManualClock())  # type: ignore[arg-type]
+
+    @property
+    def serves(self) -> str | None:
+        return self.world.serving().release
