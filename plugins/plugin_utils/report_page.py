@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, ChainableUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 TITLES = {
     "provision": "Provision the cloud",
@@ -25,7 +25,9 @@ Report = Mapping[str, Any]
 
 def render(report: Report) -> str:
     """The page of a report."""
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["duration"] = duration
     failures = [{"step": step["name"], **failure} for step in report["steps"] for failure in step["failures"]]
     unfinished = [step["name"] for step in report["steps"] if step.get("unfinished")]
@@ -43,7 +45,9 @@ def render(report: Report) -> str:
         releases=list(_releases(report)),
         restores=list(_facts(report, "restore", "postgresql_result")),
         backups=list(_facts(report, "backup", "postgresql_result")),
-        secrets=[(name, secret) for _host, result in _facts(report, "rotate", "secret_result") for name, secret in result.items() if isinstance(secret, Mapping)],
+        secrets=[
+            (name, secret) for _host, result in _facts(report, "rotate", "secret_result") for name, secret in result.items() if isinstance(secret, Mapping)
+        ],
     )
 
 

@@ -26,7 +26,13 @@ def everything(text: str) -> dict[str, Any]:
     """A report in which every text that comes from outside is ``text``."""
     table = {"name": text, "source_rows": 3, "restored_rows": 3, "equal": True}
     facts = {
-        "provision": {text: {"droplet_result": [{"name": text, "public_ipv4": text}], "managed_database_result": {text: {"engine": text}}, "backup_repository_result": {"bucket": text}}},
+        "provision": {
+            text: {
+                "droplet_result": [{"name": text, "public_ipv4": text}],
+                "managed_database_result": {text: {"engine": text}},
+                "backup_repository_result": {"bucket": text},
+            }
+        },
         "deploy": {text: {"compose_app_result": {"release": text, "verdict": text, "serving": {"release": text}}}},
         "backup": {text: {"postgresql_result": {"backup_id": text, "rows": 3, "objects": 1, "bytes": 10, "tables": [table]}}},
         "restore": {text: {"postgresql_result": {"backup_id": text, "verdict": text, "tables": [table]}}},
@@ -34,7 +40,9 @@ def everything(text: str) -> dict[str, Any]:
     }
     here = {"host": text, "task": text}
     more = {"hosts": [text], "changes": [here], "failures": [{**here, "message": text}], "slowest": [{"name": text, "seconds": 1}]}
-    return report(*(step(name, facts=fact, **more) for name, fact in facts.items()), step(text), started=text, proofs=[{"what": text, "holds": False, "detail": text}])
+    return report(
+        *(step(name, facts=fact, **more) for name, fact in facts.items()), step(text), started=text, proofs=[{"what": text, "holds": False, "detail": text}]
+    )
 
 
 class Reader(HTMLParser):
@@ -104,7 +112,9 @@ def test_the_headline_is_the_outcome(one: dict[str, Any], headline: str) -> None
 
 
 def test_facts_that_say_little_do_no_harm() -> None:
-    assert "app-1" in report_page.render(report(step("deploy", hosts=["app-1"], facts={"app-1": {"compose_app_result": {"release": None, "serving": None}}}), check=True))
+    assert "app-1" in report_page.render(
+        report(step("deploy", hosts=["app-1"], facts={"app-1": {"compose_app_result": {"release": None, "serving": None}}}), check=True)
+    )
     assert "not compared" in report_page.render(report(step("restore", facts={"a": {"postgresql_result": {"verdict": "not compared", "tables": None}}})))
 
 
