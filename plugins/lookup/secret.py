@@ -37,7 +37,7 @@ options:
   store_path:
     description:
       - The folder of the store.
-    type: path
+    type: str
     required: true
     vars:
       - name: secret_store_path
@@ -46,7 +46,7 @@ options:
   vault_password_file:
     description:
       - The file with the password that encrypts the store, or an executable that prints it.
-    type: path
+    type: str
     required: true
     vars:
       - name: secret_vault_password_file
@@ -75,6 +75,7 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
@@ -85,11 +86,15 @@ from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultL
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[Any]:
         self.set_options(var_options=variables, direct=kwargs)
-        store = FileStore(self.get_option("store_path"), VaultLibrary(self.get_option("vault_password_file")))
+        store = FileStore(self._resolved("store_path"), VaultLibrary(self._resolved("vault_password_file")))
         try:
             return [self._value(store, term) for term in terms]
         except OpsError as error:
             raise AnsibleLookupError(error.message) from error
+
+    def _resolved(self, option: str) -> str:
+        """A path. An option that comes from a variable arrives as it is written there, with its templates; so its type is not ``path``."""
+        return unfrackpath(self._templar.template(self.get_option(option)))
 
     def _value(self, store: FileStore, name: str) -> Any:
         secret = store.get(name)

@@ -82,7 +82,8 @@ class FileStore:
                 return
             if secret.current.id != old or secret.pending is None or secret.pending.id != new:
                 raise OpsError(
-                    f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. Somebody else changed it; nothing was promoted."
+                    f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. "
+                    "Somebody else changed it; nothing was promoted."
                 )
             self._write(replace(secret, current=secret.pending, previous=secret.current, pending=None))
 

@@ -1,0 +1,250 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real PostgreSQL, a store, plays that rotate, and consumers that log in all the time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.connection import Connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.login import Login, look
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
+from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "shop/database"
+ADMIN_PASSWORD = "the-administrator"
+
+PLAY = """
+- name: Rotate
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  module_defaults:
+    groundcrew.ops.secret: &store {store_path: "{{ store_path }}", vault_password_file: "{{ vault_password_file }}"}
+    groundcrew.ops.postgresql_login: "{{ login }}"
+    groundcrew.ops.secret_rotation: "{{ login }}"
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    secret_store_path: "{{ store_path }}"
+    secret_vault_password_file: "{{ vault_password_file }}"
+  tasks:
+    - name: Make the secret
+      groundcrew.ops.secret: {name: shop/database, kind: database_user, users: [shop_a, shop_b]}
+      when: part == 'make'
+    - name: Make the users
+      groundcrew.ops.postgresql_login: {name: "{{ item }}", owner: shop}
+      loop: [shop_a, shop_b]
+      when: part == 'make'
+    - name: Let the current one log in
+      groundcrew.ops.postgresql_login:
+        name: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='username') }}"
+        password: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='password') }}"
+        owner: shop
+        state: enabled
+      when: part == 'make'
+    - name: Take the rotation through the phase
+      groundcrew.ops.secret_rotation: "{{ {'store_path': store_path, 'vault_password_file': vault_password_file} | combine(rotation) }}"
+      when: part == 'rotate'
+"""
+
+
+@dataclass(frozen=True)
+class Played:
+    rc: int
+    output: str
+
+    @property
+    def changed(self) -> bool:
+        return "changed=0" not in self.output
+
+
+@dataclass
+class Place:
+    """A database ``shop`` with an administrator who is no superuser, and a store beside it."""
+
+    folder: Path
+    server: Mapping[str, Any]
+    log: Path
+    outputs: list[str] = field(default_factory=list)
+
+    @property
+    def admin(self) -> Connection:
+        return Connection("127.0.0.1", self.server["login_port"], "doadmin", ADMIN_PASSWORD, "shop", "disable")
+
+    @property
+    def superuser(self) -> Connection:
+        return Connection("127.0.0.1", self.server["login_port"], self.server["login_user"], self.server["login_password"], "shop", "disable")
+
+    @property
+    def store(self) -> FileStore:
+        return FileStore(self.folder / "secrets", VaultLibrary(str(self.folder / "key")))
+
+    @property
+    def records(self) -> FileRecords:
+        return FileRecords(self.folder / "secrets")
+
+    @property
+    def secret(self) -> Secret:
+        secret = self.store.get(NAME)
+        assert secret is not None
+        return secret
+
+    def accepts(self, version: Version | None) -> bool:
+        assert version is not None
+        return not self.admin.login_as(version.part("username"), version.part("password")).refused()
+
+    def connect(self, version: Version) -> Any:
+        options = {"host": "127.0.0.1", "port": self.server["login_port"], "dbname": "shop", "sslmode": "disable"}
+        connection = psycopg2.connect(user=version.part("username"), password=version.part("password"), **options)
+        connection.autocommit = True
+        return connection
+
+    def command(self, part: str, *arguments: str, **rotation: Any) -> list[str]:
+        (self.folder / "key").write_text("vault\n")
+        playbook = self.folder / "play.yml"
+        playbook.write_text(PLAY)
+        login = {
+            "login_host": "127.0.0.1",
+            "login_port": self.server["login_port"],
+            "login_user": "doadmin",
+            "login_password": ADMIN_PASSWORD,
+            "login_db": "shop",
+            "ssl_mode": "disable",
+        }
+        given = {"name": NAME, "owner": "shop", "grace": 1, "quiet": 1, "observe": 1, "timeout": 20, **rotation}
+        variables = self.folder / f"{part}-{len(self.outputs)}.json"
+        paths = {"store_path": str(self.folder / "secrets"), "vault_password_file": str(self.folder / "key")}
+        variables.write_text(json.dumps({**paths, "part": part, "login": login, "rotation": given}))
+        ansible = Path(sys.executable).with_name("ansible-playbook")
+        return [str(ansible), "-vvv", *arguments, "-i", "localhost,", "-e", f"@{variables}", str(playbook)]
+
+    def play(self, part: str, *arguments: str, **rotation: Any) -> Played:
+        argv = self.command(part, *arguments, **rotation)
+        done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, timeout=300, check=False)
+        self.outputs.append(done.stdout + done.stderr)
+        return Played(done.returncode, self.outputs[-1])
+
+    def begin(self, *arguments: str, **rotation: Any) -> Played:
+        return self.play("rotate", *arguments, **{"phase": "begin", "force": True, "consumers": ["shop"], **rotation})
+
+    def finish(self, **rotation: Any) -> Played:
+        acknowledged = [{"consumer": "shop", "fingerprint": self.secret.current.fingerprint}]
+        return self.play("rotate", **{"phase": "finish", "acknowledged": acknowledged, **rotation})
+
+
+class DirectLogins:
+    """What the modules do, without Ansible in between."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def ensure(self, name: str, password: str, state: str) -> None:
+        login = Login(self._place.admin, name, "shop", state, password)
+        before = login.read()
+        planned = plan(before, login.desired(before))
+        if planned.changed:
+            login.apply(planned)
+        assert not plan(login.read(), login.desired(login.read())).changed
+
+    def look(self, name: str, password: str | None = None, compare_with: str | None = None) -> Mapping[str, Any]:
+        return look(self._place.admin, name, password, compare_with)
+
+
+class Consumers:
+    """Processes that open a new connection for each job, and one that holds its own until it is told to switch."""
+
+    def __init__(self, place: Place, workers: int = 3) -> None:
+        self._place = place
+        self.uses = place.secret.current
+        self.accepted = 0
+        self.refused: list[str] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _worker in range(workers)]
+
+    def switch(self, version: Version) -> None:
+        self.uses = version
+
+    @contextmanager
+    def running(self) -> Iterator[Consumers]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            for thread in self._threads:
+                thread.join(30)
+
+    def _work(self) -> None:
+        while not self._stop.is_set() and self.accepted < 50_000:
+            try:
+                with closing(self._place.connect(self.uses)) as connection, connection.cursor() as cursor:
+                    cursor.execute("INSERT INTO orders (item) VALUES ('anvil')")
+                with self._lock:
+                    self.accepted += 1
+            except psycopg2.Error as error:
+                with self._lock:
+                    self.refused.append(str(error))
+            time.sleep(0.02)
+
+
+@contextmanager
+def process_list() -> Iterator[set[str]]:
+    """Every command line that is seen meanwhile."""
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.is_set():
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue  # it ended in between
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def found_in(text: str, value: str) -> list[str]:
+    """Under which encodings a value is in a text."""
+    shifted = [base64.b64encode(b" " * shift + value.encode())[4 * bool(shift) : -4].decode() for shift in range(3)]
+    forms = {
+        "raw": [value],
+        "base64": shifted,
+        "hexadecimal": [value.encode().hex()],
+        "url": [urllib.parse.quote(value, safe="")],
+        "json": [json.dumps(value)[1:-1]],
+    }
+    return [name for name, spellings in forms.items() if any(spelling in text for spelling in spellings)]
+
+
+def write_figure(name: str, **content: Any) -> None:
+    folder = ROOT / "build" / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps({"id": name, "command": "pytest tests/integration/test_rotation.py", **content}, indent=2) + "\n")

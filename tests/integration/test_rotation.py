@@ -1,0 +1,239 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database credential is rotated under load: nobody is refused, nothing is shown, and the old one is gone."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import State
+from tests.integration import backup_servers
+from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list, write_figure
+from tests.unit.plugins.module_utils._rotation.worlds import Killed, Saw
+
+LOGINS = 500
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with backup_servers.folder() as folder, backup_servers.postgres(folder) as server:
+        place = Place(folder, server, folder / "pg" / "log")
+        options = {"host": "127.0.0.1", "port": server["login_port"], "user": server["login_user"], "password": server["login_password"], "dbname": "postgres"}
+        with closing(psycopg2.connect(**options)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute("ALTER SYSTEM SET log_statement = 'all'")
+            cursor.execute("SELECT pg_reload_conf()")
+            cursor.execute("CREATE ROLE doadmin LOGIN CREATEDB CREATEROLE PASSWORD %s", (ADMIN_PASSWORD,))
+            cursor.execute("CREATE DATABASE shop OWNER doadmin")
+        made = place.play("make")
+        assert made.rc == 0, made.output
+        assert not place.play("make").changed
+        with closing(place.connect(place.secret.current)) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text, login text DEFAULT session_user)")
+        yield place
+
+
+def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -> None:
+    values, begun = [place.secret.current.part("password")], time.monotonic()
+    with Consumers(place).running() as consumers, process_list() as commands:
+        for rotation in range(2):
+            old = place.secret.current
+            if rotation == 0:
+                foretold = place.begin("--check")
+                assert foretold.rc == 0, foretold.output
+                assert foretold.changed
+                assert place.secret.current == old
+            first = place.begin()
+            assert first.rc == 0, first.output
+            assert place.accepts(old)
+            if rotation == 0:
+                assert not place.begin().changed, "a second rotation began before consumers had moved"
+                assert place.finish(acknowledged=[]).rc != 0, "it went on before its consumer had moved"
+                assert place.accepts(old)
+            consumers.switch(place.secret.current)
+            last = place.finish()
+            assert last.rc == 0, last.output
+            assert not place.accepts(old), "the old credential still logs in"
+            values.append(place.secret.current.part("password"))
+    assert not place.finish().changed
+    control = refused_by_changing_the_live_role(place)
+    write_figure(
+        "rotation.logins_refused",
+        value=len(consumers.refused),
+        unit="logins",
+        of=consumers.accepted + len(consumers.refused),
+        target="== 0",
+        holds=not consumers.refused and consumers.accepted >= LOGINS,
+        control={"what": "ALTER ROLE … PASSWORD on the live role, consumers follow 0.5 s later", "value": control, "red": control > 0},
+        seconds=round(time.monotonic() - begun, 1),
+    )
+    assert consumers.refused == []
+    assert consumers.accepted >= LOGINS
+    assert control > 0, "the harness does not see refused logins"
+
+    journal = (place.folder / "secrets" / "rotations" / "shop" / "database.jsonl").read_text()
+    stored = "".join(path.read_text() for path in (place.folder / "secrets").rglob("*.yml"))
+    places = {"server log": place.log.read_text(), "journal": journal, "store": stored, "process list": "".join(commands)}
+    places["ansible -vvv"] = "".join(place.outputs)
+    leaks = {where: found for where, text in places.items() for value in values if (found := found_in(text, value))}
+    planted = found_in(place.log.read_text(), ADMIN_PASSWORD)
+    write_figure(
+        "rotation.leaks",
+        value=len(leaks),
+        unit="places",
+        of=len(places),
+        target="== 0",
+        holds=not leaks,
+        control={"what": "a role made with its password in clear text is found in the server's log", "value": len(planted), "red": bool(planted)},
+    )
+    assert leaks == {}
+    assert "SCRAM-SHA-256$" in places["server log"], "the log did not record the statements"
+    assert "ansible-playbook" in places["process list"]
+    assert planted
+
+
+def refused_by_changing_the_live_role(place: Place) -> int:
+    """The control: what a rotation with a single user does to its consumers."""
+    with place.superuser.open() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE single LOGIN IN ROLE shop PASSWORD 'before'")
+        cursor.execute("ALTER ROLE single SET role = 'shop'")
+    salt = {"salt": "s", "version_id": "v", "now": 0.0}
+    with Consumers(place).running() as consumers:
+        consumers.switch(policy.version({"username": "single", "password": "before"}, **salt))
+        time.sleep(0.5)
+        with place.superuser.open() as connection, connection.cursor() as cursor:
+            cursor.execute("ALTER ROLE single PASSWORD 'after'")
+        time.sleep(0.5)
+        consumers.switch(policy.version({"username": "single", "password": "after"}, **salt))
+        time.sleep(0.5)
+    with place.superuser.open() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP ROLE single")
+    return len(consumers.refused)
+
+
+def test_a_search_finds_every_encoding() -> None:
+    value = 'k"y/with+signs=&'
+    for text in (value, "a5a" + value.encode().hex(), '"k\\"y/with+signs=&"', "x=k%22y%2Fwith%2Bsigns%3D%26&"):
+        assert found_in(text, value)
+    for prefix in ("", "a", "ab"):
+        assert "base64" in found_in(base64.b64encode(f"{prefix}{value} and more".encode()).decode(), value)
+
+
+def test_both_users_own_nothing_and_do_the_same(place: Place) -> None:
+    with closing(place.connect(place.secret.current)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT session_user, current_user, (SELECT tableowner FROM pg_tables WHERE tablename = 'orders')")
+        assert cursor.fetchone() == (place.secret.current.part("username"), "shop", "shop")
+        cursor.execute("ALTER TABLE orders ADD COLUMN IF NOT EXISTS note text")
+
+
+def test_rights_that_differ_send_the_rotation_back(place: Place) -> None:
+    old = place.secret.current
+    grant = sql.SQL("GRANT SELECT ON orders TO {}").format(sql.Identifier(old.part("username")))
+    revoke = sql.SQL("REVOKE SELECT ON orders FROM {}").format(sql.Identifier(old.part("username")))
+    with closing(place.connect(old)) as connection, connection.cursor() as cursor:
+        cursor.execute(grant)
+        refused = place.begin()
+        cursor.execute(revoke)
+    assert refused.rc != 0
+    assert "do not have the same rights" in refused.output
+    assert "went back; the current credential is untouched" in refused.output
+    assert place.secret.current == old
+    assert place.secret.pending is None
+    assert place.accepts(old)
+
+
+def test_an_open_session_of_the_old_one_holds_and_compromised_ends_it(place: Place) -> None:
+    old = place.secret.current
+    with closing(place.connect(old)) as session, session.cursor() as cursor:
+        assert place.begin().rc == 0
+        held = place.finish(timeout=3)
+        assert held.rc != 0
+        assert "1 sessions of the old credential are open" in held.output
+        cursor.execute("SELECT 1")
+        assert place.accepts(old)
+        assert place.finish(compromised=True).rc == 0
+        with pytest.raises(psycopg2.Error):
+            cursor.execute("SELECT 1")
+    assert not place.accepts(old)
+    assert place.accepts(place.secret.current)
+
+
+@pytest.mark.parametrize("state", [State.SET, State.PUBLISHED])
+def test_a_play_that_was_killed_is_continued(place: Place, state: State) -> None:
+    old = place.secret.current
+    before = len(place.records.entries(NAME))
+    with (place.folder / "killed.log").open("w") as log:
+        process = subprocess.Popen(
+            place.command("rotate", phase="begin", force=True, consumers=["shop"]), cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + 60
+    while not [entry for entry in place.records.entries(NAME)[before:] if entry.get("state") == state.value]:
+        assert process.poll() is None, (place.folder / "killed.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    assert place.accepts(place.secret.current)
+    assert place.accepts(old)
+    assert place.begin(force=False).rc == 0
+    assert place.finish().rc == 0
+    assert place.accepts(place.secret.current)
+    assert not place.accepts(old)
+
+
+def rotate(place: Place, saw: Saw) -> None:
+    logins = saw.wrap("database", DirectLogins(place), ("ensure", "look"))
+    store = saw.wrap("store", place.store, ("stage", "promote", "drop_pending"))
+    records = saw.wrap("records", place.records, ("write",))
+    patience = Patience(grace=0, quiet=0, observe=0, timeout=5)
+    machine = Machine(NAME, store, records, DualUser(logins, "shop"), patience)
+    machine.begin(["shop"])
+    machine.finish([("shop", place.secret.current.fingerprint)])
+
+
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_every_point_leaves_no_orphan(place: Place, step: int) -> None:
+    """Every sixth point on a real server; the unit tests walk all of them, and so does the slow form."""
+    begun, whole = time.monotonic(), Saw()
+    rotate(place, whole)
+    walked = range(1, len(whole.points) + 1, step)
+    for at in walked:
+        with pytest.raises(Killed):
+            rotate(place, Saw(at))
+        assert place.accepts(place.secret.current), whole.points[at - 1]
+        rotation = place.records.rotation(NAME)
+        if rotation is None or rotation.live:
+            rotate(place, Saw())
+        assert place.accepts(place.secret.current), whole.points[at - 1]
+        assert able_to_log_in(place) == [place.secret.current.part("username")], whole.points[at - 1]
+        assert place.secret.pending is None
+    write_figure(
+        "rotation.kill_points",
+        value=len(walked),
+        unit="points survived",
+        of=len(whole.points),
+        target="== of",
+        holds=step == 1,
+        seconds=round(time.monotonic() - begun, 1),
+    )
+
+
+def able_to_log_in(place: Place) -> list[str]:
+    """Which of the two users could log in with any password, as only a superuser may see."""
+    with place.superuser.open() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_authid WHERE rolname IN ('shop_a', 'shop_b') AND (rolcanlogin OR rolpassword IS NOT NULL)")
+        return [row[0] for row in cursor.fetchall()]
