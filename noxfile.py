@@ -243,4 +243,4 @@ def test_full(session: nox.Session) -> None:
 
 
 for every in (*FULL, bench, test, test_full):
-    nox.session(every, name=every.__name__, python=False)
+    nox.session(name=every.__name__, python=False)(every)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+
 from tests.shape.tree import Tree
 
 VERBS = frozenset({"main", "backup", "restore", "verify", "rollback", "scale", "rotate", "maintain", "audit", "diagnose", "remove"})
@@ -59,8 +60,11 @@ def only_the_runner_touches_the_module(tree: Tree) -> Iterator[str]:
         if name == RUNNER:
             continue
         for node in ast.walk(tree.python(name)):
-            word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
-            if word in {"check_mode", "exit_json", "fail_json"}:
+            if isinstance(node, ast.Attribute | ast.Name) and (word := getattr(node, "attr", getattr(node, "id", ""))) in {
+                "check_mode",
+                "exit_json",
+                "fail_json",
+            }:
                 yield f"{name}:{node.lineno}: {word} belongs to {RUNNER}"
 
 
