@@ -145,7 +145,7 @@ def test_one_flipped_byte_in_any_object_is_named_before_pg_restore(source: dict[
         flipped = bytearray(whole)
         flipped[len(flipped) // 2] ^= 0x10
         s3.put_object(Bucket=source["bucket"], Key=key, Body=bytes(flipped))
-        with pytest.raises(OpsError, match="other|another content") as caught:
+        with pytest.raises(OpsError, match="another content") as caught:
             restore(source)
         assert key in caught.value.message
         s3.put_object(Bucket=source["bucket"], Key=key, Body=whole)
@@ -366,7 +366,8 @@ def test_one_run_at_a_time(source: dict[str, Any]) -> None:
 
 def test_what_a_role_may_not_read_is_listed_before_anything_is_written(source: dict[str, Any]) -> None:
     fill(source)
-    sql(source, "CREATE ROLE reader LOGIN PASSWORD 'reader'; CREATE TABLE hidden (n int); GRANT SELECT ON hidden TO reader; ALTER TABLE hidden ENABLE ROW LEVEL SECURITY")
+    sql(source, "CREATE ROLE reader LOGIN PASSWORD 'reader'; CREATE TABLE hidden (n int); GRANT SELECT ON hidden TO reader")
+    sql(source, "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY")
     try:
         reader = {**source, "login_user": "reader", "login_password": "reader"}
         with pytest.raises(OpsError, match=r"may not read public\.orders"):

@@ -61,6 +61,7 @@ class SchemaPart:
 class DatabaseSettings:
     """What CREATE DATABASE needs so that text sorts and compares as it did. ``provider``: c (libc), i (ICU), b (built in)."""
 
+    owner: str
     encoding: str
     collate: str
     ctype: str

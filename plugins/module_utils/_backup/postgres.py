@@ -213,8 +213,11 @@ class Session:
     def comment(self, wanted: str, text: str | None) -> None:
         self.rows(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(wanted), sql.Literal(text)))
 
-    def create(self, wanted: str, settings: DatabaseSettings) -> None:
-        """Create an empty database that sorts and compares as the source did."""
+    def create(self, wanted: str, settings: DatabaseSettings, *, ownership: bool) -> None:
+        """Create an empty database that sorts and compares as the source did.
+
+        ownership: it also belongs to whom the source did; the owner's tables in the schema public depend on that.
+        """
         clauses = [
             sql.SQL("TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
                 sql.Literal(settings.encoding), sql.Literal(settings.collate), sql.Literal(settings.ctype)
@@ -224,6 +227,8 @@ class Session:
             clauses.append(sql.SQL("LOCALE_PROVIDER icu ICU_LOCALE {}").format(sql.Literal(settings.locale)))
         elif settings.provider == "b":
             clauses.append(sql.SQL("LOCALE_PROVIDER builtin BUILTIN_LOCALE {}").format(sql.Literal(settings.locale)))
+        if ownership:
+            clauses.append(sql.SQL("OWNER {}").format(sql.Identifier(settings.owner)))
         self.rows(sql.SQL("CREATE DATABASE {} ").format(sql.Identifier(wanted)) + sql.SQL(" ").join(clauses))
 
     def drop(self, wanted: str) -> None:
@@ -263,7 +268,7 @@ class Session:
         provider, locale = "'c'", "NULL"
         if self.major >= 15:
             provider, locale = "datlocprovider::text", "datlocale" if self.major >= 17 else "daticulocale"
-        query = f"SELECT pg_encoding_to_char(encoding), datcollate, datctype, {provider}, {locale} FROM pg_database WHERE datname = current_database()"
+        query = f"SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, {provider}, {locale} FROM pg_database WHERE datname = current_database()"
         return DatabaseSettings(*self.rows(query)[0])
 
 

@@ -167,7 +167,7 @@ class Restore:
         exists = self._require_free(server)
         if not exists:
             server.drop(self._job.target)
-            server.create(self._job.target, manifest.truth.settings)
+            server.create(self._job.target, manifest.truth.settings, ownership=self._job.ownership)
             server.comment(self._job.target, IN_PROGRESS)
         try:
             yield
