@@ -19,11 +19,11 @@ environment: ## Makes build/venv and build/collections, which every other comman
 
 .PHONY: quickstart quickstart-check quickstart-down
 quickstart: environment ## Runs the whole job here on real parts: provision, deploy, back up, restore, rotate, maintain
-	@python -m tests.quickstart up
+	@python tests/localcloud/quickstart.py up
 quickstart-check: environment ## Says what quickstart would change, and changes nothing
-	@python -m tests.quickstart check
+	@python tests/localcloud/quickstart.py check
 quickstart-down: environment ## Removes everything that quickstart made
-	@python -m tests.quickstart down
+	@python tests/localcloud/quickstart.py down
 
 .PHONY: test test-full
 test: environment ## Runs every test that fits into 35 minutes on 2 cores; prints the time of each part
