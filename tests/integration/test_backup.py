@@ -27,7 +27,8 @@ from tests.integration import backup_servers
 
 KEY = "0123456789abcdef0123456789abcdef"
 AWKWARD = Path(__file__).with_name("awkward.sql")
-ROOT = Path(__file__).parents[2]
+# A child must find the collection as this process does.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,7 @@ store.S3Store.put_file = slow
 operation = settings.backup(json.load(sys.stdin))
 operation.apply(operation.plan())
 """
-    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdin and process.stdout
     process.stdin.write(json.dumps(source))
     process.stdin.close()
@@ -390,3 +391,40 @@ def test_the_password_is_in_no_argument_list(source: dict[str, Any], monkeypatch
     restore(source)
     assert any("pg_restore" in argument for argument in seen)
     assert not [argument for argument in seen if source["login_password"] in argument or "PGPASSWORD" in argument]
+
+
+def command(config: Path, state: Path, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
+    module = "ansible_collections.groundcrew.ops.plugins.module_utils._backup.cli"
+    argv = [sys.executable, "-m", module, verb, "--config", str(config), "--state", str(state), *more]
+    return subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any], tmp_path: Path) -> None:
+    fill(source)
+    state, config = tmp_path / "state", tmp_path / "config.json"
+    config.write_text(json.dumps({**source, "keep": {"last": 1, "within_days": 0, "minimum": 1}}))
+    config.chmod(0o644)
+    said = command(config, state, "backup")
+    assert (said.returncode, "chmod 0400" in said.stderr) == (1, True)
+    config.chmod(0o400)
+
+    assert command(config, state, "backup", "--check").returncode == 0
+    assert keys(source) == []
+    for _time in range(2):
+        assert command(config, state, "backup").returncode == 0
+        assert command(config, state, "verify").returncode == 0
+    assert json.loads((state / "verify.json").read_text())["restore"]["verdict"] == "equal"
+    assert command(config, state, "retain").returncode == 0
+    decisions = json.loads((state / "retain.json").read_text())["retention"]
+    assert [decision["keep"] for decision in decisions] == [False, True]
+    assert [backup["backup_id"] for backup in settings.information(source)["backups"]] == [decisions[1]["backup_id"]]
+    assert {key.split("/")[4] for key in keys(source)} == {decisions[1]["backup_id"]}
+
+    config.chmod(0o600)
+    config.write_text(json.dumps({**source, "login_password": "wrong"}))
+    said = command(config, state, "backup")
+    assert (said.returncode, "password authentication failed" in said.stderr, "Traceback" in said.stderr) == (1, True, False)
+    assert "password authentication failed" in json.loads((state / "backup.json").read_text())["reason"]
+    metrics = (state / "groundcrew_backup_backup.prom").read_text()
+    assert 'groundcrew_backup_last_run_success{verb="backup"} 0' in metrics
+    assert 'last_success_timestamp_seconds{verb="backup"} 1' in metrics

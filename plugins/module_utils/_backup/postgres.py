@@ -268,8 +268,8 @@ class Session:
         provider, locale = "'c'", "NULL"
         if self.major >= 15:
             provider, locale = "datlocprovider::text", "datlocale" if self.major >= 17 else "daticulocale"
-        query = f"SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, {provider}, {locale} FROM pg_database WHERE datname = current_database()"
-        return DatabaseSettings(*self.rows(query)[0])
+        columns = f"pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, {provider}, {locale}"
+        return DatabaseSettings(*self.rows(f"SELECT {columns} FROM pg_database WHERE datname = current_database()")[0])
 
 
 def name(namespace: str, relation: str) -> str:

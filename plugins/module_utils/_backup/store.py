@@ -69,7 +69,7 @@ def make_client(settings: S3Settings) -> Any:
         "signature_version": "s3v4",
         "s3": {"addressing_style": settings.addressing_style},
     }
-    host = urlsplit(settings.endpoint_url or "").hostname or "amazonaws.com"
+    host = urlsplit(settings.endpoint_url or "").hostname or "s3.amazonaws.com"
     if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "request_checksum_calculation" in Config.OPTION_DEFAULTS:
         # From 1.36 on boto3 appends checksums as trailers, which some stores keep inside the object.
         options.update(request_checksum_calculation="when_required", response_checksum_validation="when_required")

@@ -109,7 +109,6 @@ def test_an_error_says_what_to_do_and_no_secret(s3, code, advice):
 
 def test_checksums_are_not_appended_away_from_aws(monkeypatch):
     monkeypatch.delenv("AWS_REQUEST_CHECKSUM_CALCULATION", raising=False)
-    monkeypatch.delenv("AWS_CONFIG_FILE", raising=False)
     assert make_client(SETTINGS).meta.config.request_checksum_calculation == "when_required"
     assert make_client(S3Settings("bucket", region="us-east-1")).meta.config.request_checksum_calculation == "when_supported"
 

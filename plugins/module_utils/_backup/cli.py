@@ -1,0 +1,111 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups without Ansible, for systemd timers: ``python3 -m ...module_utils._backup.cli backup|verify|retain --config FILE``.
+
+The configuration is a JSON file, mode 0400, with the options of the modules under their names, and for ``retain`` the
+rules under ``keep``. Each run leaves a record; one that failed says why in it, on standard error, and by its exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+
+OPERATIONS = {"backup": settings.backup, "verify": settings.verification, "retain": settings.retain}
+STATE = Path("/var/lib/groundcrew/backup")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="groundcrew-backup", description="Back up, verify and thin out, as the modules of groundcrew.ops do.")
+    parser.add_argument("verb", choices=sorted(OPERATIONS))
+    parser.add_argument("--config", required=True, type=Path, help="JSON file, mode 0400, with the options of the modules")
+    parser.add_argument("--state", default=STATE, type=Path, help="folder of the records and metrics (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="say what would be done and do nothing")
+    given = parser.parse_args(argv)
+    # systemd stops a unit with SIGTERM: let the run clean up behind itself.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        params = read_config(given.config)
+        if given.check:
+            planned = OPERATIONS[given.verb](params).plan()
+            print(json.dumps({"changed": planned.changed, "steps": planned.steps}, indent=2))
+            return 0
+        return run(given.verb, params, given.state)
+    except OpsError as error:
+        print(f"groundcrew-backup {given.verb}: {error.message}", file=sys.stderr)
+        return 1
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The options, from a file that nobody else can read: it holds passwords."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            if stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077:
+                raise OpsError(f"{path} can be read by others and holds passwords: chmod 0400 {path}")
+            config = json.load(stream)
+    except (OSError, ValueError) as error:
+        raise OpsError(f"Cannot read the configuration {path}: {error}") from error
+    if not isinstance(config, dict):
+        raise OpsError(f"The configuration {path} is not a JSON object.")
+    return config
+
+
+def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None = None) -> int:
+    """Perform a verb and leave its record, whatever comes of it."""
+    clock = clock or Clock()
+    started = clock.now()
+    record: dict[str, Any] = {"verb": verb, "started": policy.timestamp(started), "outcome": "failed"}
+    try:
+        operation = OPERATIONS[verb](params)
+        planned = operation.plan()
+        result = operation.apply(planned) if planned.changed else operation.result(planned)
+        record.update(outcome="ok", changed=planned.changed, **result)
+    except OpsError as error:
+        record["reason"] = error.message
+        raise
+    except BaseException as error:
+        record["reason"] = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        record["seconds"] = round(clock.now() - started, 2)
+        _keep(record, state, clock.now())
+    return 0
+
+
+def _keep(record: Mapping[str, Any], state: Path, now: float) -> None:
+    """The record of the newest run, and what node_exporter's textfile collector reads. A success of long ago stays visible as such."""
+    state.mkdir(mode=0o755, parents=True, exist_ok=True)
+    verb, ok = record["verb"], record["outcome"] == "ok"
+    write_atomic(state / f"{verb}.json", json.dumps(record, indent=2) + "\n", mode=0o640)
+    succeeded = state / f"{verb}.succeeded"
+    if ok:
+        write_atomic(succeeded, f"{now:.0f}\n")
+    last = succeeded.read_text(encoding="ascii").strip() if succeeded.exists() else "0"
+    lines = [
+        f'groundcrew_backup_last_success_timestamp_seconds{{verb="{verb}"}} {last}',
+        f'groundcrew_backup_last_run_success{{verb="{verb}"}} {int(ok)}',
+        f'groundcrew_backup_last_run_duration_seconds{{verb="{verb}"}} {record["seconds"]}',
+    ]
+    write_atomic(state / f"groundcrew_backup_{verb}.prom", "\n".join(lines) + "\n")
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
