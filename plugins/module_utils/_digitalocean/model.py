@@ -1,0 +1,126 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fleet of droplets is asked to be, and what a droplet is, in our words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
+
+PROTECT = "protect"
+
+
+@dataclass(frozen=True)
+class FleetSpec:
+    """A fleet as declared. None: not asked for, left as it is.
+
+    names: exact members; empty when the fleet is counted.
+    prefix, count: members are <prefix>-<number>, exactly ``count`` of them.
+    tag: on every member, and on nothing that is not one.
+    """
+
+    tag: str
+    names: tuple[str, ...] = ()
+    prefix: str | None = None
+    count: int | None = None
+    present: bool = True
+    size: str | None = None
+    image: str | None = None
+    region: str | None = None
+    vpc: str | None = None
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str | None = None
+    tags: tuple[str, ...] | None = None
+    monitoring: bool | None = None
+    backups: bool | None = None
+    ipv6: bool | None = None
+    resize: bool = False
+    resize_disk: bool = False
+    max_delete: int = 1
+    wait: bool = True
+    wait_timeout: float = 600.0
+
+    @property
+    def all_tags(self) -> list[str]:
+        return normal_tags([self.tag, *(self.tags or ())])
+
+
+def fleet_spec(params: Mapping[str, Any]) -> FleetSpec:
+    """The declaration in a module's parameters."""
+    return FleetSpec(
+        tag=params["fleet_tag"].lower(),
+        names=tuple(params["names"] or ()),
+        prefix=params["name_prefix"],
+        count=params["count"],
+        present=params["state"] == "present",
+        size=params["size"],
+        image=params["image"],
+        region=params["region"],
+        vpc=params["vpc"],
+        ssh_keys=tuple(params["ssh_keys"] or ()),
+        user_data=params["user_data"],
+        tags=None if params["tags"] is None else tuple(params["tags"]),
+        monitoring=params["monitoring"],
+        backups=params["backups"],
+        ipv6=params["ipv6"],
+        resize=params["resize"],
+        resize_disk=params["resize_disk"],
+        max_delete=params["max_delete"],
+        wait=params["wait"],
+        wait_timeout=float(params["wait_timeout"]),
+    )
+
+
+def normal_tags(tags: Any) -> list[str]:
+    """Tags as a set to compare; the API keeps the case of the first use and ignores it afterwards."""
+    return sorted({str(tag).lower() for tag in tags or ()})
+
+
+def fingerprint(text: str) -> str:
+    """Names a text that must not be shown."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def address(droplet: Object, kind: str) -> str | None:
+    """The first IPv4 address of a droplet that is "public" or "private"."""
+    for network in (droplet.get("networks") or {}).get("v4") or []:
+        if network.get("type") == kind:
+            return str(network["ip_address"])
+    return None
+
+
+def comparable(droplet: Object) -> dict[str, Any]:
+    """The part of a droplet that a fleet declares."""
+    features = droplet.get("features") or []
+    image = droplet.get("image") or {}
+    return {
+        "size": droplet.get("size_slug"),
+        "image": image.get("slug") or str(image.get("id", "")),
+        "region": (droplet.get("region") or {}).get("slug"),
+        "vpc": droplet.get("vpc_uuid"),
+        "tags": normal_tags(droplet.get("tags")),
+        "monitoring": "monitoring" in features,
+        "backups": "backups" in features,
+        "ipv6": "ipv6" in features,
+        "ready": droplet.get("status") != "new",
+    }
+
+
+def summary(name: str, droplet: Object | None, state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task returns for one droplet; what does not exist yet has no id and no address."""
+    seen = droplet or {}
+    return {
+        "name": name,
+        "id": seen.get("id"),
+        "status": seen.get("status"),
+        "public_address": address(seen, "public"),
+        "private_address": address(seen, "private"),
+        "created_at": seen.get("created_at"),
+        "vpc": seen.get("vpc_uuid") or state.get("vpc"),
+        **{key: state.get(key) for key in ("size", "image", "region", "tags", "monitoring", "backups", "ipv6")},
+    }
