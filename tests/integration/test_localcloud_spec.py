@@ -11,15 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Response
+from flask import Request, Response
 from werkzeug.test import EnvironBuilder
-from werkzeug.wrappers import Request
 
 from localcloud.api.validation import SPECIFICATION, Validator
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDGg6kA2IyWdwLIZfAM0xN4nF7gGG0oTmVXmCA6fYtS0 spec"
 PREFIX = "spec-"
 ANYWHERE = {"addresses": ["0.0.0.0/0"]}
+
+LIMITS = [(f"ratelimit-{what}", "1") for what in ("limit", "remaining", "reset")]
 
 Ask = Callable[..., Any]
 
@@ -34,13 +35,18 @@ def check(validator: Validator, method: str, path: str, body: Any, status: int, 
     """The violations of one pair."""
     parts = urlsplit(path)
     builder = EnvironBuilder(
-        parts.path, validator.url, method=method, query_string=parts.query, json=body, headers={"Authorization": "Bearer x", "Content-Type": "application/json"}
+        parts.path,
+        validator.url,
+        method=method,
+        query_string=parts.query,
+        json=body,
+        headers=[("Authorization", "Bearer x"), ("Content-Type", "application/json")],
     )
     response = Response(
         "" if answer is None else json.dumps(answer),
         status,
         content_type="application/json",
-        headers={"ratelimit-limit": "1", "ratelimit-remaining": "1", "ratelimit-reset": "1"},
+        headers=LIMITS,
     )
     validator.violations.clear()
     validator.check(Request(builder.get_environ()), response)

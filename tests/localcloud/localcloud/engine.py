@@ -48,12 +48,20 @@ def down() -> None:
         daemon.stop(60)
         # What it made in the kernel and in /run would stay.
         succeeds(["ip", "link", "delete", "docker0"])
-        shutil.rmtree(RUNTIME, ignore_errors=True)
+        for folder in (RUNTIME, Path("/run/docker")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _missing_packages() -> list[str]:
     release = _release()
-    programs = {"docker.io": "dockerd", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "docker-registry": "docker-registry", "docker-cli": "docker"}
+    programs = {
+        "docker.io": "dockerd",
+        "iptables": "iptables",
+        "mmdebstrap": "mmdebstrap",
+        "docker-registry": "docker-registry",
+        "openssh-client": "ssh-keygen",
+        "docker-cli": "docker",
+    }
     if release == "bookworm":
         del programs["docker-cli"]  # part of docker.io there; the package of that name would remove it
         programs["docker.io"] = "dockerd docker"
@@ -117,10 +125,13 @@ def _install(packages: list[str]) -> None:
         run([*command, "update", "-q"], env=env)
         # Whatever has to go for these to come is more important than a local cloud.
         run([*command, "install", "-q", "-y", "--no-install-recommends", "--no-remove", *packages], env=env, timeout=900)
+    if "docker-registry" in packages and _systemd():
+        # Debian starts one on every address; each cloud runs its own.
+        run(["systemctl", "disable", "--now", "docker-registry"])
 
 
 def _start() -> None:
-    if Path("/run/systemd/system").is_dir():
+    if _systemd():
         run(["systemctl", "start", "docker"])
         return
     RUNTIME.mkdir(mode=0o755, exist_ok=True)
@@ -135,3 +146,7 @@ def _start() -> None:
 
 def _running(program: str) -> bool:
     return any(path.read_text().strip() == program for path in Path("/proc").glob("[0-9]*/comm") if path.exists())
+
+
+def _systemd() -> bool:
+    return Path("/run/systemd/system").is_dir()

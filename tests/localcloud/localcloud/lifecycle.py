@@ -23,6 +23,10 @@ NEEDED_GIB = 6
 def up(cloud: Cloud) -> None:
     """Start what does not run. Safe to repeat, and to repeat after a kill at any point."""
     _require_space(cloud.dir, Path("/var/lib"))
+    if not _api_process(cloud).pid:
+        require_free("127.0.0.1", {"API": cloud.api_port})
+    registry.require_ports(cloud)
+    s3.require_ports(cloud)
     engine.up()
     images.ensure([*images.recipes([images.DEFAULT]), images.database()])
     _network(cloud)
@@ -37,7 +41,7 @@ def down(cloud: Cloud) -> None:
     """Remove all of it. Safe to repeat."""
     with step(f"cloud '{cloud.name}' removed"):
         for process in [_api_process(cloud), s3.process(cloud), *registry.processes(cloud).values()]:
-            process.stop()
+            process.stop(seconds=2)  # what it would still save is removed
         if not engine.answers():
             if shutil.which("dockerd"):
                 engine.up()  # containers cannot be removed without it
@@ -100,7 +104,6 @@ def _api(cloud: Cloud) -> None:
         return
     with step(f"DigitalOcean API at {cloud.api_url}"):
         process.stop()
-        require_free("127.0.0.1", {"API": cloud.api_port})
         process.start([python(), "-m", "localcloud.serve", str(cloud.dir)], {"PYTHONPATH": str(Path(__file__).parents[1])})
         process.wait_for(lambda: Client(cloud).answers(), START_SECONDS)
 

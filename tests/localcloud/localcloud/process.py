@@ -41,14 +41,14 @@ class Process:
         write_private(self._pid_file, f"{child.pid} {_started(child.pid)}\n")
 
     def stop(self, seconds: float = 20) -> None:
-        """End it, by force when it does not end by itself."""
+        """End it and what it runs, by force when they do not end by themselves."""
         pid = self.pid
         if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+            os.killpg(pid, signal.SIGTERM)
             deadline = time.monotonic() + seconds
             while self.pid is not None:
                 if time.monotonic() > deadline:
-                    os.kill(pid, signal.SIGKILL)
+                    os.killpg(pid, signal.SIGKILL)
                     deadline += 5
                 time.sleep(0.05)
         self._pid_file.unlink(missing_ok=True)

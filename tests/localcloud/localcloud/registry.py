@@ -31,6 +31,13 @@ def processes(cloud: Cloud) -> dict[str, Process]:
     return {cloud.gateway: Process("registry", cloud.dir), "127.0.0.1": Process("registry-push", cloud.dir)}
 
 
+def require_ports(cloud: Cloud) -> None:
+    """Refuse to start beside a stranger on its ports."""
+    for address, process in processes(cloud).items():
+        if not process.pid:
+            require_free(address, {"registry": cloud.registry_port})
+
+
 def up(cloud: Cloud) -> None:
     todo = {address: process for address, process in processes(cloud).items() if not (process.pid and _answers(address, cloud.registry_port))}
     if not todo:
@@ -38,7 +45,6 @@ def up(cloud: Cloud) -> None:
     with step(f"registry at {cloud.registry}"):
         for address, process in todo.items():
             process.stop()
-            require_free(address, {"registry": cloud.registry_port})
             config = cloud.dir / f"{process.name}.yml"
             config.write_text(CONFIG.format(root=cloud.dir / "registry", address=address, port=cloud.registry_port))
             process.start(["docker-registry", "serve", str(config)])

@@ -29,21 +29,35 @@ def up(cloud: Cloud) -> None:
     server = process(cloud)
     if server.pid and _stores(cloud):
         return
-    server.stop()
     with step(f"S3 at {cloud.s3_url}"):
-        ports = {"s3": cloud.s3_port, "master": cloud.port(6), "volume": cloud.port(7), "filer": cloud.port(8)}
-        for address in (cloud.gateway, "127.0.0.1"):  # it listens on loopback as well
-            require_free(address, {**ports, **{f"{name} grpc": port + 10000 for name, port in ports.items()}})
-        data = cloud.dir / "s3"
-        data.mkdir(exist_ok=True)
-        identity = {
-            "name": "local",
-            "credentials": [{"accessKey": cloud.s3_access_key, "secretKey": cloud.s3_secret_key}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
-        write_private(cloud.dir / "s3.json", json.dumps({"identities": [identity]}))
-        server.start(_command(cloud, data), {"WEED_S3_SSE_KEK": _kek(cloud)})
-        server.wait_for(lambda: _stores(cloud), START_SECONDS)
+        if not server.pid:
+            _start(cloud, server)
+        try:
+            server.wait_for(lambda: _stores(cloud), START_SECONDS)
+        except CloudError:
+            server.stop()  # the next attempt begins anew
+            raise
+
+
+def require_ports(cloud: Cloud) -> None:
+    """Refuse to start beside a stranger on its ports."""
+    if process(cloud).pid:
+        return
+    ports = {"s3": cloud.s3_port, "master": cloud.port(6), "volume": cloud.port(7), "filer": cloud.port(8)}
+    for address in (cloud.gateway, "127.0.0.1"):  # it listens on loopback as well
+        require_free(address, {**ports, **{f"{name} grpc": port + 10000 for name, port in ports.items()}})
+
+
+def _start(cloud: Cloud, server: Process) -> None:
+    data = cloud.dir / "s3"
+    data.mkdir(exist_ok=True)
+    identity = {
+        "name": "local",
+        "credentials": [{"accessKey": cloud.s3_access_key, "secretKey": cloud.s3_secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    write_private(cloud.dir / "s3.json", json.dumps({"identities": [identity]}))
+    server.start(_command(cloud, data), {"WEED_S3_SSE_KEK": _kek(cloud)})
 
 
 def _command(cloud: Cloud, data: Path) -> list[str]:
