@@ -76,7 +76,7 @@ def _state_rows(text: str) -> list[dict[str, str]]:
         if line.startswith("# "):
             names = line[2:].split()
         elif names and len(line.split()) == len(names):
-            rows.append(dict(zip(names, line.split())))
+            rows.append(dict(zip(names, line.split(), strict=True)))
     return rows
 
 

@@ -267,10 +267,11 @@ class Machine:
     def _require_servers(self, occupant: Occupant) -> None:
         slot = self._settings.slots[occupant.slot]
         servers = self._proxy.servers()
-        for name, port in zip(slot.servers(occupant.servers), slot.ports(occupant.servers)):
+        for name, port in zip(slot.servers(occupant.servers), slot.ports(occupant.servers), strict=True):
             if name not in servers or servers[name].port != port:
                 raise OpsError(
-                    f"The proxy has no server {name} at 127.0.0.1:{port} for {self._settings.app}. Give the proxy the same slots and at least {occupant.servers} replicas for this application."
+                    f"The proxy has no server {name} at 127.0.0.1:{port} for {self._settings.app}."
+                    f" Give the proxy the same slots and at least {occupant.servers} replicas for this application."
                 )
 
     def _require_steady(self, occupant: Occupant, target: Release) -> None:

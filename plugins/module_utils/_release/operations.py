@@ -96,7 +96,8 @@ class Application:
         serving = result["serving"]
         if not planned.changed and (serving["release"] != target.id or not 200 <= serving["status"] < 300):
             raise OpsError(
-                f"Release {target.id} of {self.name} is in place, but through the proxy came {self.probe.serving()}. Look at the application's health and its logs.",
+                f"Release {target.id} of {self.name} is in place, but through the proxy came {self.probe.serving()}."
+                " Look at the application's health and its logs.",
                 serving=serving,
             )
         return result

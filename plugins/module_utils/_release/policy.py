@@ -91,19 +91,19 @@ def _service_violations(services: Sequence[Service], slots: Mapping[str, Slot]) 
         if service.kind == "web" and service.port is None:
             yield f"services.{service.name}: a web service needs port, the one it listens on inside its container."
         if service.kind == "web" and service.replicas > distance:
-            yield f"services.{service.name}: {service.replicas} replicas do not fit between the first ports of the slots ({distance} apart); move the slots apart."
+            yield f"services.{service.name}: {service.replicas} replicas do not fit between the slots, {distance} ports apart; move the slots apart."
         if service.stop_grace < service.job_timeout:
             yield (
-                f"services.{service.name}: stop_grace is {service.stop_grace} s, shorter than job_timeout of {service.job_timeout} s, so a stop would kill jobs."
-                f" Set stop_grace to {service.job_timeout} or more."
+                f"services.{service.name}: stop_grace is {service.stop_grace} s, shorter than job_timeout of {service.job_timeout} s:"
+                f" a stop would kill jobs. Set stop_grace to {service.job_timeout} or more."
             )
 
 
 def _definition_violations(service: Service, files: Sequence[ComposeFile], released: set[str]) -> Iterator[str]:
     definitions = [(file, definition) for file in files for name, definition in _section(file.model, "services").items() if name == service.name]
     if not definitions:
-        known = sorted({name for file in files for name in _section(file.model, "services")})
-        yield f"{', '.join(file.name for file in files)}: services.{service.name} is not defined; defined are {', '.join(known) or 'none'}. Correct the name in services."
+        known = ", ".join(sorted({name for file in files for name in _section(file.model, "services")})) or "none"
+        yield f"{', '.join(file.name for file in files)}: services.{service.name} is not defined; defined are {known}. Correct the name in services."
     for file, definition in definitions:
         definition = definition or {}
         for key, reason in _rolled_twice(definition):
@@ -161,7 +161,10 @@ def _environment_violations(environment: Mapping[str, str], required: Sequence[s
         if name == "RELEASE_ID":
             yield "environment: RELEASE_ID is set by the release itself. Remove it."
         if re.search(r"[\n\r\0]|\\'|\\$", value):
-            yield f"environment: {name} holds a line break or a backslash before a quote or at its end, which an .env file cannot. Pass it as a secret file and name the file in {name}_FILE."
+            yield (
+                f"environment: {name} holds a line break, or a backslash before a quote or at its end, which an .env file cannot."
+                f" Pass it as a secret and name its file in {name}_FILE."
+            )
         if name.endswith("CORS_ORIGIN") and "*" in [origin.strip() for origin in value.split(",")]:
             yield f"environment: {name} is *, which lets every site call the application. Name the origins."
         if name.endswith("JWT_SECRET") and len(value) < JWT_SECRET_LENGTH:

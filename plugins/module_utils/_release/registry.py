@@ -89,7 +89,7 @@ class Registry:
             raise OpsError(f"Cannot look up image {reference} at registry {image.registry}: {error.message}") from error
         if answer.status == 404:
             raise OpsError(
-                f"Image {reference} does not exist: registry {image.registry} knows no {image.repository}:{image.tag or 'latest'}. Push it, or correct the version.",
+                f"Image {reference} does not exist: registry {image.registry} knows no such tag of {image.repository}. Push it, or correct the version.",
                 image=reference,
             )
         if answer.status in (401, 403):

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host of the local cloud on which roles release an application, and a load on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.load.client import Generator, Load, Report
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = Path(__file__).parent / "release_app"
+SSH_OPTIONS = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5"
+FOLDER = "/opt/groundcrew/rude"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A play that has ended: its tasks in order, each with what it returned."""
+
+    failed: bool
+    changed: int
+    tasks: list[dict[str, Any]]
+
+    @property
+    def message(self) -> str:
+        return " ".join(str(task.get("msg", "")) for task in self.tasks if task.get("failed"))
+
+    @property
+    def changed_tasks(self) -> set[str]:
+        return {task["task"] for task in self.tasks if task.get("changed")}
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return next(task["ansible_facts"]["compose_app_result"] for task in self.tasks if "compose_app_result" in task.get("ansible_facts", {}))
+
+
+class ReleaseHost:
+    """One host with Docker Engine; roles are applied to it over SSH."""
+
+    def __init__(self, address: str, key: Path, registry: str, work: Path) -> None:
+        self.address = address
+        self._key = key
+        self._work = work
+        slots = {"a": 20000, "b": 20100}
+        collections = work / "collections" / "ansible_collections" / "groundcrew"
+        collections.mkdir(parents=True)
+        (collections / "ops").symlink_to(ROOT)
+        self._variables: dict[str, Any] = {
+            "proxy_applications": [{"name": "rude", "slots": slots, "replicas": 3}],
+            "compose_app_name": "rude",
+            "compose_app_image": f"{registry}/rude",
+            "compose_app_files": [str(APP / "compose.api.yml"), str(APP / "compose.worker.yml")],
+            "compose_app_slots": slots,
+            "compose_app_services": [
+                {"name": "api", "kind": "web", "port": 3000, "replicas": 2},
+                {"name": "worker", "kind": "worker", "stop_grace": 20, "job_timeout": 10},
+            ],
+            "compose_app_environment": environment(),
+            "compose_app_secrets": [{"name": "api_key", "version": "1", "value": "a value that is never shown"}],
+            "compose_app_registry": {"plain_http": [registry]},
+        }
+
+    def ssh(self, command: str, *, check: bool = True) -> str:
+        line = ["ssh", "-i", str(self._key), *SSH_OPTIONS.split(), f"root@{self.address}", command]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done.stdout
+
+    def play(self, *roles: str, verb: str = "main", check: bool = False, **variables: Any) -> Ran:
+        process = self.begin(*roles, verb=verb, check=check, **variables)
+        out, errors = process.communicate(timeout=300)
+        assert out.lstrip().startswith("{"), out + errors
+        played = json.loads(out[out.index("{") :])
+        tasks = [{"task": task["task"]["name"], **host} for play in played["plays"] for task in play["tasks"] for host in task["hosts"].values()]
+        return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks)
+
+    def begin(self, *roles: str, verb: str = "main", check: bool = False, **variables: Any) -> subprocess.Popen[str]:
+        connection = {
+            "ansible_host": self.address,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self._key),
+            "ansible_ssh_common_args": SSH_OPTIONS,
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+        (self._work / "hosts.json").write_text(json.dumps({"all": {"hosts": {"host": connection}}}))
+        tasks = [{"ansible.builtin.include_role": {"name": f"groundcrew.ops.{role}", "tasks_from": verb}} for role in roles]
+        play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
+        (self._work / "play.json").write_text(json.dumps([play]))
+        settings = {
+            "ANSIBLE_COLLECTIONS_PATH": f"{self._work / 'collections'}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_PIPELINING": "1",
+        }
+        command = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            str(self._work / "hosts.json"),
+            str(self._work / "play.json"),
+            *(["--check", "--diff"] if check else []),
+        ]
+        return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def deploy(self, version: str, **variables: Any) -> Ran:
+        return self.play("compose_app", compose_app_version=version, **variables)
+
+    def serves(self) -> str:
+        """The release that answers through the proxy."""
+        return str(json.loads(self.ssh("curl -sf http://127.0.0.1/health/status"))["release"])
+
+    def kill_at(self, state: str) -> subprocess.Popen[str]:
+        """Kill -9 the module on the host as soon as the journal shows a new intent for a state; returns once it watches."""
+        watcher = subprocess.Popen(
+            ["ssh", "-i", str(self._key), *SSH_OPTIONS.split(), f"root@{self.address}", f"python3 - {FOLDER} {state}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert watcher.stdin and watcher.stdout
+        watcher.stdin.write(KILLER)
+        watcher.stdin.close()
+        assert watcher.stdout.readline() == "watching\n"
+        return watcher
+
+    @contextmanager
+    def load(self, **options: Any) -> Iterator[Report]:
+        """Requests from outside while the body runs; the report is complete afterwards."""
+        generator = Generator(Load(f"http://{self.address}/orders", seconds=120.0, connections=16, **options))
+        thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
+        thread.start()
+        try:
+            yield generator.report
+        finally:
+            generator.stop()
+            thread.join()
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {"RUDE_IMAGE": "{{ compose_app_image }}:{{ compose_app_version }}", "GREETING": "don't $stop # me", **more}
+
+
+KILLER = """
+import json, os, sys, time
+folder, state = sys.argv[1:]
+journal = folder + "/journal.jsonl"
+seen = len(open(journal).readlines())
+print("watching", flush=True)
+end = time.time() + 60
+while time.time() < end:
+    new = [json.loads(line) for line in open(journal).readlines()[seen:] if line.endswith("\\n")]
+    if any((entry["kind"], entry.get("state")) == ("intent", state) for entry in new):
+        os.kill(json.load(open(folder + "/lock"))["process"], 9)
+        print("killed", flush=True)
+        break
+    time.sleep(0.001)
+"""

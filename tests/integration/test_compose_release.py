@@ -1,0 +1,183 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Releases on a real host: Docker Engine, Compose, HAProxy, a registry, and traffic that notices everything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.release_host import APP, FOLDER, ReleaseHost, environment
+
+PACKAGES = "docker.io docker-cli docker-compose iptables curl"
+
+
+@pytest.fixture(scope="module")
+def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseHost]:
+    env = cloud.env
+    for version in ("1.0.0", "1.1.0"):
+        image = f"{env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
+        for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
+            subprocess.run(["docker", *command], check=True, capture_output=True)
+    public = cloud.cloud.ssh_key.with_suffix(".pub").read_text()
+    key = next((each["id"] for each in cloud.request("GET", "/v2/account/keys")[1]["ssh_keys"] if each["public_key"].split()[1] == public.split()[1]), None)
+    if key is None:
+        key = cloud.request("POST", "/v2/account/keys", {"name": "release", "public_key": public})[1]["ssh_key"]["id"]
+    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [key]}
+    droplet = cloud.request("POST", "/v2/droplets", wanted)[1]["droplet"]
+    path = f"/v2/droplets/{droplet['id']}"
+    try:
+        active = cloud.wait("the host", path, lambda _, body: body["droplet"]["status"] == "active")["droplet"]
+        registry = env["GROUNDCREW_LOCAL_REGISTRY"]
+        made = ReleaseHost(active["networks"]["v4"][0]["ip_address"], cloud.cloud.ssh_key, registry, tmp_path_factory.mktemp("release"))
+        daemon = json.dumps({"insecure-registries": [registry]})
+        made.ssh(f"mkdir -p /etc/docker && echo '{daemon}' > /etc/docker/daemon.json")
+        made.ssh(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends {PACKAGES}")
+        yield made
+    finally:
+        cloud.request("DELETE", path)
+
+
+def test_a_dry_run_on_a_fresh_host_predicts_the_run_and_writes_nothing(host: ReleaseHost) -> None:
+    predicted = host.play("proxy", "compose_app", check=True, compose_app_version="1.0.0")
+    assert not predicted.failed, predicted.message
+    assert host.ssh(f"ls {FOLDER} /etc/haproxy 2>/dev/null", check=False) == ""
+    real = host.play("proxy", "compose_app", compose_app_version="1.0.0")
+    assert not real.failed, real.message
+    assert real.result["release"] == predicted.result["release"] == host.serves()
+    # A service that a package of this very run brings cannot be reloaded in the prediction.
+    assert real.changed_tasks - predicted.changed_tasks <= {"groundcrew.ops.proxy : Reload HAProxy"}
+    assert predicted.changed_tasks <= real.changed_tasks
+
+
+def test_again_changes_nothing(host: ReleaseHost) -> None:
+    for check in (True, False):
+        again = host.play("proxy", "compose_app", check=check, compose_app_version="1.0.0")
+        assert (again.failed, again.changed, again.result["verdict"]) == (False, 0, "unchanged"), again.message
+
+
+def test_environment_and_secrets_arrive_and_stay_private(host: ReleaseHost) -> None:
+    answer = json.loads(host.ssh("curl -sf http://127.0.0.1/"))
+    assert (answer["greeting"], answer["secret"]) == ("don't $stop # me", True)
+    modes = host.ssh(f"stat -c '%a' {FOLDER}/releases/*/secrets/api_key {FOLDER}/releases/*/.env {FOLDER}/releases/*/release.json")
+    assert modes.split() == ["400", "600", "600"]
+    assert "never shown" not in host.ssh(f"cat {FOLDER}/journal.jsonl {FOLDER}/releases/*/release.json {FOLDER}/state.json")
+
+
+def test_deploy_and_rollback_lose_no_request_and_stopping_first_does(host: ReleaseHost) -> None:
+    before = host.serves()
+    with host.load() as report:
+        deployed = host.deploy("1.1.0")
+        back = host.play("compose_app", verb="rollback")
+    assert not deployed.failed and not back.failed, deployed.message + back.message
+    assert back.result["release"] == before == host.serves()
+    assert report.failed == 0, report.as_dict()
+    assert report.idle_closes == 0
+    assert set(report.releases) == {before, deployed.result["release"]}
+    assert report.requests > 1000
+
+    # The control: the same load, with the containers stopped before the proxy knows.
+    with host.load() as report:
+        host.ssh("docker stop $(docker ps -q --filter label=groundcrew.service=api)")
+    assert report.failed > 0, report.as_dict()
+    repaired = host.deploy("1.0.0")
+    assert not repaired.failed, repaired.message
+    assert repaired.result["verdict"] == "released"
+    assert host.serves() == before
+
+
+def test_a_reload_and_a_restart_of_the_proxy_keep_what_serves(host: ReleaseHost) -> None:
+    before = host.serves()
+    with host.load() as report:
+        host.ssh("systemctl reload haproxy && sleep 1 && systemctl reload haproxy && sleep 1")
+    assert not [kind for kind in report.failures if kind.startswith("HTTP")], report.as_dict()
+    host.ssh("systemctl restart haproxy && sleep 0.5")
+    assert host.serves() == before
+    assert host.deploy("1.0.0").changed == 0
+
+    # The control: without the saved states nothing serves, and the next run repairs it.
+    host.ssh("systemctl stop haproxy; rm /var/lib/haproxy/server-state; systemctl start haproxy; sleep 0.5")
+    assert host.ssh("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/", check=False) == "503"
+    repaired = host.deploy("1.0.0")
+    assert (repaired.failed, repaired.result["verdict"], host.serves()) == (False, "repaired", before), repaired.message
+
+
+def test_an_unhealthy_release_is_taken_back_without_a_lost_request(host: ReleaseHost) -> None:
+    before = host.serves()
+    with host.load() as report:
+        failed = host.deploy("1.1.0", compose_app_environment=environment(SICK="yes"), compose_app_health={"timeout": 4.0})
+    assert failed.failed
+    assert "HTTP 503" in failed.message and f"Release {before} serves as before" in failed.message
+    assert report.failed == 0, report.as_dict()
+    assert host.serves() == before
+    assert host.deploy("1.0.0").changed == 0
+
+
+def test_what_cannot_be_released_is_refused_before_anything_changes(host: ReleaseHost, tmp_path: Path) -> None:
+    journal = host.ssh(f"cat {FOLDER}/journal.jsonl")
+    missing = host.deploy("9.9.9")
+    assert "rude:9.9.9 does not exist" in missing.message
+    bad = tmp_path / "bad.yml"
+    bad.write_text("services:\n  api:\n    image: x\n    container_name: one\n    ports: ['80:3000']\n")
+    refused = host.deploy(
+        "1.1.0", compose_app_files=[str(bad), str(APP / "compose.worker.yml")], compose_app_environment={"CORS_ORIGIN": "*", "JWT_SECRET": "short"}
+    )
+    for said in ("bad.yml:4: services.api.container_name", "bad.yml:5: services.api.ports", "CORS_ORIGIN is *", "JWT_SECRET has 5 characters"):
+        assert said in refused.message
+    assert host.ssh(f"cat {FOLDER}/journal.jsonl") == journal
+
+
+def test_a_port_in_use_is_named_and_the_old_release_serves(host: ReleaseHost) -> None:
+    before = host.serves()
+    idle = 20100 if '"slot": "a"' in host.ssh(f"cat {FOLDER}/state.json") else 20000
+    host.ssh(f"systemd-run -q --unit taken python3 -m http.server {idle + 1} --bind 127.0.0.1 && sleep 1")
+    try:
+        failed = host.deploy("1.1.0")
+    finally:
+        host.ssh("systemctl stop taken")
+    assert f"Port {idle + 1} on 127.0.0.1 is in use" in failed.message
+    assert host.serves() == before
+
+
+@pytest.mark.parametrize(("state", "version"), [("STARTED", "1.1.0"), ("SWITCHED", "1.0.0"), ("DRAINED", "1.1.0")])
+def test_a_run_killed_in_the_middle_is_mended_by_the_next(host: ReleaseHost, state: str, version: str) -> None:
+    before = host.serves()
+    other = "1.0.0" if before.startswith("1.1.0") else "1.1.0"
+    with host.load() as report:
+        watcher = host.kill_at(state)
+        killed = host.deploy(other)
+        assert watcher.wait(timeout=90) == 0 and watcher.stdout and watcher.stdout.read() == "killed\n"
+        assert killed.failed
+        assert host.serves().startswith(("1.0.0", "1.1.0"))
+        mended = host.deploy(version)
+    assert not mended.failed, mended.message
+    assert host.serves() == mended.result["release"]
+    assert mended.result["release"].startswith(version)
+    assert report.failed == 0, report.as_dict()
+    assert host.deploy(version).changed == 0
+
+
+def test_a_worker_finishes_its_job(host: ReleaseHost) -> None:
+    busy = environment(JOB_SECONDS="6")
+    assert not host.deploy("1.0.0", compose_app_environment=busy).failed
+    worker = host.ssh("docker ps -q --no-trunc --filter label=groundcrew.service=worker").strip()
+    assert not host.deploy("1.1.0", compose_app_environment=busy).failed
+    assert "job finished" in host.ssh(f"docker logs {worker}")
+    assert host.ssh(f"docker inspect --format '{{{{.State.ExitCode}}}}' {worker}").strip() == "0"
+
+
+def test_removing_leaves_nothing_and_again_changes_nothing(host: ReleaseHost) -> None:
+    predicted = host.play("compose_app", verb="remove", check=True)
+    removed = host.play("compose_app", verb="remove")
+    assert (removed.failed, removed.changed, predicted.changed) == (False, 1, 1), removed.message
+    assert host.ssh(f"docker ps -aq; docker network ls -q --filter name=rude; ls -d {FOLDER}", check=False) == ""
+    assert host.play("compose_app", verb="remove").changed == 0
+    gone = host.play("proxy", verb="remove")
+    assert not gone.failed and gone.changed > 0, gone.message
+    assert host.play("proxy", verb="remove").changed == 0
