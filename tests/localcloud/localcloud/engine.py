@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localcloud import docker
 from localcloud.mirror import KEYRING, apt_settings, mirrors
-from localcloud.process import Process
+from localcloud.process import Process, alive
 from localcloud.shell import CloudError, run, step, succeeds
 
 # A daemon started here serves every local cloud of the machine, so what is known of it is the machine's as well.
@@ -137,15 +137,12 @@ def _start() -> None:
     RUNTIME.mkdir(mode=0o755, exist_ok=True)
     daemon = Process("dockerd", RUNTIME)
     if daemon.pid is None:
-        # Left by a daemon that was killed; it would refuse to start.
-        if not _running("dockerd"):
-            Path("/run/docker.pid").unlink(missing_ok=True)
+        # Left by a daemon that was killed; the next one would refuse to start.
+        left = Path("/run/docker.pid")
+        if left.exists() and not alive(int(left.read_text())):
+            left.unlink()
         daemon.start(["dockerd"], {"PATH": _path()})
     daemon.wait_for(answers, START_SECONDS)
-
-
-def _running(program: str) -> bool:
-    return any(path.read_text().strip() == program for path in Path("/proc").glob("[0-9]*/comm") if path.exists())
 
 
 def _systemd() -> bool:

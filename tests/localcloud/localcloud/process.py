@@ -68,6 +68,11 @@ def python() -> str:
     return sys.executable
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that ended and waits to be collected does not."""
+    return _started(pid) is not None
+
+
 def port_owner(address: str, port: int) -> str | None:
     """Who listens at an address and port, None when nobody does."""
     wanted = {_hex(address) + f":{port:04X}", f"00000000:{port:04X}", f"{'0' * 32}:{port:04X}"}
