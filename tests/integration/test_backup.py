@@ -76,7 +76,7 @@ def folder_of(params: dict[str, Any], backup: dict[str, Any]) -> str:
 
 
 def keys(params: dict[str, Any]) -> list[str]:
-    return [item.key for item in settings.store(params).list(params["prefix"] + "/")]
+    return [item.key for item in settings.store(params).listing(params["prefix"] + "/")]
 
 
 def databases(params: dict[str, Any]) -> set[str]:

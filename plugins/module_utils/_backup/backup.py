@@ -138,7 +138,7 @@ class Backup:
         raise AssertionError("the last attempt returns or raises")
 
     def _require_stored(self, prefix: str, objects: tuple[ObjectRecord, ...]) -> None:
-        sizes = {item.key[len(prefix) :]: item.size for item in self._store.list(prefix)}
+        sizes = {item.key[len(prefix) :]: item.size for item in self._store.listing(prefix)}
         for record in objects:
             if sizes.get(record.name) != record.size:
                 raise OpsError(
@@ -177,7 +177,7 @@ class Backup:
             try:
                 prefix = f"{home}{backup_id}/"
                 self._store.abort_uploads(prefix)
-                self._catalogue.remove(prefix, [item.key[len(prefix) :] for item in self._store.list(prefix)])
+                self._catalogue.remove(prefix, [item.key[len(prefix) :] for item in self._store.listing(prefix)])
                 record = {"backup_id": backup_id, "at": policy.timestamp(self._clock.now()), "reason": reason}
                 self._store.put(f"{home}{policy.FAILED}{backup_id}.json", json.dumps(record).encode() + b"\n")
             except OpsError as second:

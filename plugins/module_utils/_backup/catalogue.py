@@ -44,7 +44,7 @@ class Catalogue:
     def entries(self, identity: Identity) -> list[Entry]:
         """The backups of a database, oldest first, damaged ones too."""
         home = policy.home(self._prefix, identity)
-        found = policy.group(self._store.list(home), home)
+        found = policy.group(self._store.listing(home), home)
         return [self._entry(identity, backup_id, found[backup_id]) for backup_id in found if not policy.is_orphan(found[backup_id])]
 
     def choose(self, identity: Identity, wanted: str) -> Entry:
@@ -72,7 +72,7 @@ class Catalogue:
     def sweep(self, identity: Identity) -> int:
         """Remove what runs that were killed have left; how many there were. The caller holds the database's lock, so none of them is alive."""
         home = policy.home(self._prefix, identity)
-        found = policy.group(self._store.list(home), home)
+        found = policy.group(self._store.listing(home), home)
         orphans = [backup_id for backup_id, of in found.items() if policy.is_orphan(of)]
         for backup_id in orphans:
             self.remove(f"{home}{backup_id}/", list(found[backup_id].objects))

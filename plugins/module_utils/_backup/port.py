@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 
 
 class Store(Protocol):
@@ -36,7 +37,7 @@ class Store(Protocol):
     def get_file(self, key: str, path: Path) -> tuple[int, str]:
         """Fetch an object into a file; size in bytes and SHA-256 of what arrived."""
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def listing(self, prefix: str) -> Iterator[Listed]:
         """Every object under a prefix, page by page."""
 
     def folders(self, prefix: str) -> list[str]:
@@ -47,3 +48,16 @@ class Store(Protocol):
 
     def abort_uploads(self, prefix: str) -> int:
         """Abort the unfinished multipart uploads under a prefix; how many there were."""
+
+
+class Operation(Protocol):
+    """What ``_core.run.perform`` and the command line perform; named here too because the command line has no Ansible."""
+
+    def plan(self) -> Plan:
+        """What would be done."""
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        """Do it."""
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        """What is returned when nothing is done."""

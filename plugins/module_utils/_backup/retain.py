@@ -46,7 +46,7 @@ class Retain:
         for decision in decisions:
             if not decision.keep:
                 folder = f"{self._home}{decision.backup_id}/"
-                self._catalogue.remove(folder, [item.key[len(folder) :] for item in self._store.list(folder)])
+                self._catalogue.remove(folder, [item.key[len(folder) :] for item in self._store.listing(folder)])
         return {"retention": [dataclasses.asdict(decision) for decision in decisions]}
 
     def _decide(self) -> list[retention.Decision]:

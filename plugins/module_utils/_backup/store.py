@@ -190,7 +190,7 @@ class S3Store:
                     stream.write(chunk)
         return size, digest.hexdigest()
 
-    def list(self, prefix: str) -> Iterator[Listed]:
+    def listing(self, prefix: str) -> Iterator[Listed]:
         with self._errors("list", prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
