@@ -129,7 +129,8 @@ def alone(path: Path) -> Iterator[None]:
 def attempt(command: Sequence[str], user: str, timeout: float, record: Record) -> tuple[str, int]:
     """Run the command and return the outcome and the exit code. What it says goes to the journal and, its end, to the record."""
     try:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True, **_as(user))
+        output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **output, **_as(user))
     except (OSError, KeyError) as error:
         record.lines.append(f"Cannot run {command[0]} as {user}: {error}")
         print(record.lines[-1], flush=True)

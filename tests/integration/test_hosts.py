@@ -1,0 +1,118 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles that prepare hosts, on fresh ones: the dry run tells the truth, removal removes, an operator cannot be locked out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import checkmode
+
+NAMES = {"hosts-13": "debian-13-x64", "hosts-12": "debian-12-x64"}
+USER = {"name": "olive", "keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRyVYkBh5Ut9HqmQm0h5XH3TSDkYgXHlPN8jBmP olive"], "sudo": True}
+TASK = {"name": "speaks", "description": "Say something", "command": ["echo", "hello"], "calendar": "daily"}
+
+
+class World:
+    """Fresh hosts, and playbooks that apply one role to them."""
+
+    def __init__(self, cloud: Any, work: Path, addresses: dict[str, str]) -> None:
+        self.work = work
+        self.inventory = work / "hosts.json"
+        settings = {
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": cloud.env["GROUNDCREW_LOCAL_SSH_KEY"],
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+        self.inventory.write_text(json.dumps({"all": {"hosts": {name: {"ansible_host": address} for name, address in addresses.items()}, "vars": settings}}))
+        self.env = {"ANSIBLE_COLLECTIONS_PATH": f"{work}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":"), "ANSIBLE_PIPELINING": "1"}
+        collection = work / "ansible_collections" / "groundcrew" / "ops"
+        collection.parent.mkdir(parents=True)
+        collection.symlink_to(Path(__file__).resolve().parents[2])
+
+    def play(self, role: str, verb: str = "main", **variables: Any) -> Path:
+        tasks = [{"name": "Apply the role", "ansible.builtin.include_role": {"name": role, "tasks_from": verb}, "vars": variables}]
+        path = self.work / f"{role}-{verb}.json"
+        path.write_text(json.dumps([{"name": "Apply one role", "hosts": "all", "tasks": tasks}]))
+        return path
+
+    def truthful(self, role: str, verb: str = "main", **variables: Any) -> set[str]:
+        """Prove that the dry run tells the truth; the tasks that changed something on some host."""
+        changed = checkmode.assert_truthful(self.play(role, verb, **variables), self.inventory, env=self.env)
+        return {task.partition(" : ")[2] for _host, task in changed}
+
+    def run(self, role: str, verb: str = "main", **variables: Any) -> checkmode.Run:
+        return checkmode.run(self.play(role, verb, **variables), self.inventory, env=self.env)
+
+
+@pytest.fixture(scope="module")
+def world(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    key = cloud.module("groundcrew.ops.do_ssh_key", {"name": "hosts", "public_key": Path(cloud.env["GROUNDCREW_LOCAL_SSH_KEY"] + ".pub").read_text()})
+    assert not key.get("failed"), key
+    fleet = {"fleet_tag": "hosts", "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": ["hosts"]}
+    addresses = {}
+    for name, image in NAMES.items():
+        made = cloud.module("groundcrew.ops.do_droplet", {**fleet, "names": [name], "image": image})
+        assert not made.get("failed"), made
+        addresses |= {droplet["name"]: droplet["public_address"] for droplet in made["droplets"] if droplet["name"] == name}
+    yield World(cloud, tmp_path_factory.mktemp("hosts"), addresses)
+    cloud.module("groundcrew.ops.do_droplet", {"fleet_tag": "hosts", "names": list(NAMES), "state": "absent"})
+    cloud.module("groundcrew.ops.do_ssh_key", {"name": "hosts", "state": "absent"})
+
+
+def test_host(world: World) -> None:
+    assert "Set the hardening of sshd" in world.truthful("groundcrew.ops.host", host_users=[USER])
+
+
+def test_operator_is_not_locked_out(world: World) -> None:
+    shut = world.run("groundcrew.ops.host", host_users=[USER], host_sshd_options={"AllowUsers": "nobody"})
+    assert shut.rc != 0
+    assert {task.partition(" : ")[2] for _host, task, message in shut.failed if "former one is back in force" in message} == {
+        "Assert that the second connection worked"
+    }
+    broken = world.run("groundcrew.ops.host", host_users=[USER], host_sshd_options={"NoSuchKeyword": "yes"})
+    assert broken.rc != 0 and any("validate" in message for _host, _task, message in broken.failed)
+    # Both left the hosts as they were, and reachable.
+    again = world.run("groundcrew.ops.host", host_users=[USER])
+    assert again.rc == 0 and not again.changed
+
+
+def test_docker_engine(world: World) -> None:
+    assert "Configure the daemon" in world.truthful("groundcrew.ops.docker_engine")
+
+
+def test_docker_configuration_that_does_not_work_is_undone(world: World) -> None:
+    refused = world.run("groundcrew.ops.docker_engine", docker_engine_daemon_options={"no-such-key": True})
+    assert refused.rc != 0 and {host for host, _task, _message in refused.failed} == set(NAMES)
+    again = world.run("groundcrew.ops.docker_engine")
+    assert again.rc == 0 and not again.changed
+
+
+def test_docker_engine_remove(world: World) -> None:
+    assert "Remove the packages" in world.truthful("groundcrew.ops.docker_engine", "remove")
+
+
+def test_maintenance(world: World) -> None:
+    assert "Start the timers" in world.truthful(
+        "groundcrew.ops.maintenance", maintenance_presets=["apt-cache"], maintenance_tasks=[TASK], maintenance_code=True
+    )
+    fewer = world.run("groundcrew.ops.maintenance", **declared, maintenance_presets=[])
+    assert {task.partition(" : ")[2] for _host, task in fewer.changed} == {"Stop the timers that are not declared", "Delete the units that are not declared"}
+
+
+def test_calendar_that_cannot_be_read_is_refused_first(world: World) -> None:
+    refused = world.run("groundcrew.ops.maintenance", maintenance_presets=[], maintenance_tasks=[{**TASK, "calendar": "every now and then"}])
+    assert refused.rc != 0 and not refused.changed
+    assert {task.partition(" : ")[2] for _host, task, _message in refused.failed} == {"Assert that the calendars can be read"}
+
+
+def test_maintenance_remove(world: World) -> None:
+    assert "Stop the timers that are not declared" in world.truthful("groundcrew.ops.maintenance", "remove")
