@@ -208,6 +208,10 @@ images:
   description: Image by digest of each service.
   returned: when released
   type: dict
+secrets:
+  description: Version of each secret that the release uses, by name. When RV(serving.release) is RV(release), the application runs with these.
+  returned: when released
+  type: dict
 serving:
   description: What answered through the proxy, asked after everything was done.
   returned: when released

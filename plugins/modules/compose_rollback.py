@@ -66,6 +66,10 @@ images:
   description: Image by digest of each service.
   returned: success
   type: dict
+secrets:
+  description: Version of each secret that the release uses, by name. When RV(serving.release) is RV(release), the application runs with these.
+  returned: success
+  type: dict
 serving:
   description: What answered through the proxy, with C(release) and C(status).
   returned: success

@@ -84,6 +84,7 @@ class Application:
             "verdict": outcome.verdict,
             "slot": active.slot if active else None,
             "images": dict(target.images),
+            "secrets": {secret.name: secret.version for secret in target.secrets},
             "serving": {"release": serving.release, "status": serving.status},
             "seconds": outcome.seconds,
             "forced": outcome.forced,

@@ -91,7 +91,7 @@ def test_what_two_slots_cannot_share_is_refused_with_its_place(text: str, said: 
     "text",
     [
         "services:\n  api:\n    ports: ['3000']\n  worker:\n    depends_on: {api: {condition: service_healthy}}\n",
-        "services:\n  api:\n    volumes: ['./conf:/conf', 'data:/data', {type: bind, source: /x, target: /y}]\n  worker: {}\nvolumes: {data: {external: true}}\n",
+        "services:\n  api:\n    volumes: ['./conf:/conf', 'data:/data', {type: bind, source: /x}]\n  worker: {}\nvolumes: {data: {external: true}}\n",
     ],
 )
 def test_what_two_slots_can_share_is_not(text: str) -> None:
