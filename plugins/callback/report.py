@@ -15,7 +15,7 @@ author:
 description:
   - Groups plays by their variable C(report_step); several plays may share a step, plays without one are not reported.
   - Measures each step, lists what changed on which host, and keeps the facts that roles answer with (C(<role>_result)).
-  - Both files are replaced as a whole after each step, so that a run that was killed leaves what it had done.
+  - Both files are replaced as a whole after each step and every few seconds, so that a run that was killed leaves what it had done.
     A step that was cut off is C(failed) and C(unfinished).
   - Nothing of a task with C(no_log) is written.
 options:
@@ -47,6 +47,9 @@ from ansible_collections.groundcrew.ops.plugins.plugin_utils.report_model import
 
 SET_FACT = {"set_fact", "ansible.builtin.set_fact", "ansible.legacy.set_fact"}
 
+# A long step is written this often between its tasks; each write waits for the disk.
+REFRESH_SECONDS = 5
+
 
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
@@ -67,6 +70,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._recorder.start_task(task.get_name())
+        if time.monotonic() - self._written > REFRESH_SECONDS:
+            self._write()
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self._recorder.start_task(task.get_name())
@@ -99,6 +104,7 @@ class CallbackModule(CallbackBase):
         report = self._recorder.report()
         write_atomic(self._directory / "report.json", json.dumps(report, indent=2, default=str) + "\n")
         write_atomic(self._directory / "report.html", report_page.render(report))
+        self._written = time.monotonic()
 
 
 def _message(result: Any) -> str:
