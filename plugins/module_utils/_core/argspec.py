@@ -13,7 +13,7 @@ from ansible.module_utils.basic import env_fallback
 Spec = dict[str, dict[str, Any]]
 
 
-def merge(*specs: Mapping[str, Mapping[str, Any]]) -> Spec:
+def merge(*specs: Mapping[str, Any]) -> Spec:
     """Put specifications together; a name that two of them give is a defect."""
     merged: Spec = {}
     for spec in specs:
