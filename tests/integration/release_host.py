@@ -95,7 +95,7 @@ class ReleaseHost:
             "ansible_python_interpreter": "/usr/bin/python3",
         }
         (self._work / "hosts.json").write_text(json.dumps({"all": {"hosts": {"host": connection}}}))
-        tasks = [{"ansible.builtin.include_role": {"name": f"groundcrew.ops.{role}", "tasks_from": verb}} for role in roles]
+        tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
         play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
         (self._work / "play.json").write_text(json.dumps([play]))
         settings = {
@@ -113,7 +113,7 @@ class ReleaseHost:
         return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def deploy(self, version: str, **variables: Any) -> Ran:
-        return self.play("compose_app", compose_app_version=version, **variables)
+        return self.play("groundcrew.ops.compose_app", compose_app_version=version, **variables)
 
     def serves(self) -> str:
         """The release that answers through the proxy."""

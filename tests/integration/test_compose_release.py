@@ -15,6 +15,8 @@ import pytest
 
 from tests.integration.release_host import APP, FOLDER, ReleaseHost, environment
 
+PROXY = "groundcrew.ops.proxy"
+APPLICATION = "groundcrew.ops.compose_app"
 PACKAGES = "docker.io docker-cli docker-compose iptables curl"
 
 
@@ -45,10 +47,10 @@ def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relea
 
 
 def test_a_dry_run_on_a_fresh_host_predicts_the_run_and_writes_nothing(host: ReleaseHost) -> None:
-    predicted = host.play("proxy", "compose_app", check=True, compose_app_version="1.0.0")
+    predicted = host.play(PROXY, APPLICATION, check=True, compose_app_version="1.0.0")
     assert not predicted.failed, predicted.message
     assert host.ssh(f"ls {FOLDER} /etc/haproxy 2>/dev/null", check=False) == ""
-    real = host.play("proxy", "compose_app", compose_app_version="1.0.0")
+    real = host.play(PROXY, APPLICATION, compose_app_version="1.0.0")
     assert not real.failed, real.message
     assert real.result["release"] == predicted.result["release"] == host.serves()
     # A service that a package of this very run brings cannot be reloaded in the prediction.
@@ -58,7 +60,7 @@ def test_a_dry_run_on_a_fresh_host_predicts_the_run_and_writes_nothing(host: Rel
 
 def test_again_changes_nothing(host: ReleaseHost) -> None:
     for check in (True, False):
-        again = host.play("proxy", "compose_app", check=check, compose_app_version="1.0.0")
+        again = host.play(PROXY, APPLICATION, check=check, compose_app_version="1.0.0")
         assert (again.failed, again.changed, again.result["verdict"]) == (False, 0, "unchanged"), again.message
 
 
@@ -74,7 +76,7 @@ def test_deploy_and_rollback_lose_no_request_and_stopping_first_does(host: Relea
     before = host.serves()
     with host.load() as report:
         deployed = host.deploy("1.1.0")
-        back = host.play("compose_app", verb="rollback")
+        back = host.play(APPLICATION, verb="rollback")
     assert not deployed.failed and not back.failed, deployed.message + back.message
     assert back.result["release"] == before == host.serves()
     assert report.failed == 0, report.as_dict()
@@ -173,11 +175,11 @@ def test_a_worker_finishes_its_job(host: ReleaseHost) -> None:
 
 
 def test_removing_leaves_nothing_and_again_changes_nothing(host: ReleaseHost) -> None:
-    predicted = host.play("compose_app", verb="remove", check=True)
-    removed = host.play("compose_app", verb="remove")
+    predicted = host.play(APPLICATION, verb="remove", check=True)
+    removed = host.play(APPLICATION, verb="remove")
     assert (removed.failed, removed.changed, predicted.changed) == (False, 1, 1), removed.message
     assert host.ssh(f"docker ps -aq; docker network ls -q --filter name=rude; ls -d {FOLDER}", check=False) == ""
-    assert host.play("compose_app", verb="remove").changed == 0
-    gone = host.play("proxy", verb="remove")
+    assert host.play(APPLICATION, verb="remove").changed == 0
+    gone = host.play(PROXY, verb="remove")
     assert not gone.failed and gone.changed > 0, gone.message
-    assert host.play("proxy", verb="remove").changed == 0
+    assert host.play(PROXY, verb="remove").changed == 0
