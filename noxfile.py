@@ -185,8 +185,9 @@ def integration(session: nox.Session) -> None:
 
 def molecule(session: nox.Session) -> None:
     """Role verbs on real hosts, checked by testinfra. The scenario "default" makes the hosts that the others share."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     with local_cloud(session) as cloud:
-        session.run("molecule", "test", "--all", *session.posargs, env={**cloud, "GROUNDCREW_RESULTS": str(RESULTS)})
+        session.run("molecule", "--base-config", "molecule/config.yml", "test", "--all", *session.posargs, env={**cloud, "GROUNDCREW_RESULTS": str(RESULTS)})
 
 
 def e2e(session: nox.Session) -> None:
