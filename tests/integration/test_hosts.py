@@ -101,9 +101,8 @@ def test_docker_engine_remove(world: World) -> None:
 
 
 def test_maintenance(world: World) -> None:
-    assert "Start the timers" in world.truthful(
-        "groundcrew.ops.maintenance", maintenance_presets=["apt-cache"], maintenance_tasks=[TASK], maintenance_code=True
-    )
+    declared: dict[str, Any] = {"maintenance_tasks": [TASK], "maintenance_code": True}
+    assert "Start the timers" in world.truthful("groundcrew.ops.maintenance", **declared, maintenance_presets=["apt-cache"])
     fewer = world.run("groundcrew.ops.maintenance", **declared, maintenance_presets=[])
     assert {task.partition(" : ")[2] for _host, task in fewer.changed} == {"Stop the timers that are not declared", "Delete the units that are not declared"}
 
