@@ -105,13 +105,15 @@ def debian_sources() -> list[str]:
 
 def base_image() -> str:
     """An image with Node.js and little else, made once."""
-    name = f"groundcrew/node:{hashlib.sha256(repr((SUITE, BASE_OPTIONS)).encode()).hexdigest()[:12]}"
+    recipe = hashlib.sha256(repr((SUITE, BASE_OPTIONS)).encode()).hexdigest()[:12]
+    name = f"groundcrew/node:{recipe}"
     if run(["docker", "image", "ls", "--quiet", name]):
         return name
     with tempfile.TemporaryDirectory() as folder:
         archive = f"{folder}/root.tar"
         run(["mmdebstrap", "--quiet", *BASE_OPTIONS, SUITE, archive, *debian_sources()])
-        run(["docker", "import", archive, name])
+        # The label, which images made from this one inherit, is what the local cloud removes its images by.
+        run(["docker", "import", "--change", f"LABEL groundcrew.recipe={recipe}", archive, name])
     return name
 
 
