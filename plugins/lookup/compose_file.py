@@ -39,6 +39,7 @@ _raw:
 """
 
 import os
+from typing import Any
 
 import yaml
 from ansible.errors import AnsibleLookupError
@@ -46,11 +47,11 @@ from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         return [self._read(term, variables) for term in terms]
 
-    def _read(self, term, variables):
+    def _read(self, term: str, variables: dict[str, Any] | None) -> dict[str, Any]:
         path = self.find_file_in_search_path(variables, "files", term, ignore_missing=True)
         if not path:
             raise AnsibleLookupError(f"Compose file {term} does not exist. Correct the path; a relative one is looked up from the playbook and the role.")

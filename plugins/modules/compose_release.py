@@ -238,6 +238,8 @@ violations:
   elements: str
 """
 
+from collections.abc import Mapping
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
@@ -303,7 +305,7 @@ def main() -> None:
     perform(module, lambda params: Deploy(params, connect) if params["state"] == "released" else Remove(params))
 
 
-def connect(base_url, headers):
+def connect(base_url: str, headers: Mapping[str, str]) -> Http:
     return Http(base_url, headers=headers, timeout=10.0, attempts=3)
 
 
