@@ -33,36 +33,20 @@ NAME = "shop/database"
 ADMIN_PASSWORD = "the-administrator"
 
 PLAY = """
-- name: Rotate
+- name: Run a verb of the role
   hosts: localhost
   connection: local
   gather_facts: false
-  module_defaults:
-    groundcrew.ops.secret: &store {store_path: "{{ store_path }}", vault_password_file: "{{ vault_password_file }}"}
-    groundcrew.ops.postgresql_login: "{{ login }}"
-    groundcrew.ops.secret_rotation: "{{ login }}"
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
-    secret_store_path: "{{ store_path }}"
-    secret_vault_password_file: "{{ vault_password_file }}"
   tasks:
-    - name: Make the secret
-      groundcrew.ops.secret: {name: shop/database, kind: database_user, users: [shop_a, shop_b]}
-      when: part == 'make'
-    - name: Make the users
-      groundcrew.ops.postgresql_login: {name: "{{ item }}", owner: shop}
-      loop: [shop_a, shop_b]
-      when: part == 'make'
-    - name: Let the current one log in
-      groundcrew.ops.postgresql_login:
-        name: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='username') }}"
-        password: "{{ lookup('groundcrew.ops.secret', 'shop/database', field='password') }}"
-        owner: shop
-        state: enabled
-      when: part == 'make'
-    - name: Take the rotation through the phase
-      groundcrew.ops.secret_rotation: "{{ {'store_path': store_path, 'vault_password_file': vault_password_file} | combine(rotation) }}"
-      when: part == 'rotate'
+    - name: Run the verb
+      ansible.builtin.include_role:
+        name: groundcrew.ops.secret
+        tasks_from: "{{ verb }}"
+    - name: Show what it tells
+      ansible.builtin.debug:
+        var: secret_result
 """
 
 
@@ -117,37 +101,43 @@ class Place:
         connection.autocommit = True
         return connection
 
-    def command(self, part: str, *arguments: str, **rotation: Any) -> list[str]:
+    def command(self, verb: str, *arguments: str, **variables: Any) -> list[str]:
+        """verb: main, rotate, verify, audit or remove; variables: the role's, without its prefix."""
         (self.folder / "key").write_text("vault\n")
         playbook = self.folder / "play.yml"
         playbook.write_text(PLAY)
-        login = {
+        given = {
+            "store_path": str(self.folder / "secrets"),
+            "vault_password_file": str(self.folder / "key"),
+            "items": [{"name": NAME, "kind": "database_user", "users": ["shop_a", "shop_b"], "owner": "shop", "database": "shop"}],
             "login_host": "127.0.0.1",
             "login_port": self.server["login_port"],
             "login_user": "doadmin",
             "login_password": ADMIN_PASSWORD,
-            "login_db": "shop",
             "ssl_mode": "disable",
+            "grace": 1,
+            "quiet": 1,
+            "observe": 1,
+            "timeout": 20,
+            **variables,
         }
-        given = {"name": NAME, "owner": "shop", "grace": 1, "quiet": 1, "observe": 1, "timeout": 20, **rotation}
-        variables = self.folder / f"{part}-{len(self.outputs)}.json"
-        paths = {"store_path": str(self.folder / "secrets"), "vault_password_file": str(self.folder / "key")}
-        variables.write_text(json.dumps({**paths, "part": part, "login": login, "rotation": given}))
+        extra = self.folder / f"{verb}-{len(self.outputs)}.json"
+        extra.write_text(json.dumps({"verb": verb, **{f"secret_{name}": value for name, value in given.items()}}))
         ansible = Path(sys.executable).with_name("ansible-playbook")
-        return [str(ansible), "-vvv", *arguments, "-i", "localhost,", "-e", f"@{variables}", str(playbook)]
+        return [str(ansible), "-vvv", *arguments, "-i", "localhost,", "-e", f"@{extra}", str(playbook)]
 
-    def play(self, part: str, *arguments: str, **rotation: Any) -> Played:
-        argv = self.command(part, *arguments, **rotation)
+    def play(self, verb: str, *arguments: str, **variables: Any) -> Played:
+        argv = self.command(verb, *arguments, **variables)
         done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, timeout=300, check=False)
         self.outputs.append(done.stdout + done.stderr)
         return Played(done.returncode, self.outputs[-1])
 
-    def begin(self, *arguments: str, **rotation: Any) -> Played:
-        return self.play("rotate", *arguments, **{"phase": "begin", "force": True, "consumers": ["shop"], **rotation})
+    def begin(self, *arguments: str, **variables: Any) -> Played:
+        return self.play("rotate", *arguments, **{"phase": "begin", "force": True, "consumers": ["shop"], **variables})
 
-    def finish(self, **rotation: Any) -> Played:
+    def finish(self, **variables: Any) -> Played:
         acknowledged = [{"consumer": "shop", "fingerprint": self.secret.current.fingerprint}]
-        return self.play("rotate", **{"phase": "finish", "acknowledged": acknowledged, **rotation})
+        return self.play("rotate", **{"phase": "finish", "acknowledged": acknowledged, **variables})
 
 
 class DirectLogins:

@@ -39,9 +39,10 @@ def place() -> Iterator[Place]:
             cursor.execute("SELECT pg_reload_conf()")
             cursor.execute("CREATE ROLE doadmin LOGIN CREATEDB CREATEROLE PASSWORD %s", (ADMIN_PASSWORD,))
             cursor.execute("CREATE DATABASE shop OWNER doadmin")
-        made = place.play("make")
+        made = place.play("main")
         assert made.rc == 0, made.output
-        assert not place.play("make").changed
+        assert made.changed
+        assert not place.play("main").changed
         with closing(place.connect(place.secret.current)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text, login text DEFAULT session_user)")
         yield place
@@ -237,3 +238,25 @@ def able_to_log_in(place: Place) -> list[str]:
     with place.superuser.open() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_authid WHERE rolname IN ('shop_a', 'shop_b') AND (rolcanlogin OR rolpassword IS NOT NULL)")
         return [row[0] for row in cursor.fetchall()]
+
+
+def test_verify_and_audit_tell_what_is_wrong(place: Place) -> None:
+    """The role groundcrew.ops.secret: verify logs in, audit fails when one is late."""
+    assert place.play("verify").rc == 0
+    assert place.play("audit").rc == 0
+    assert "Older than 0 days: shop/database" in place.play("audit", max_age_days=0).output
+    current = place.secret.current
+    DirectLogins(place).ensure(current.part("username"), current.part("password"), "disabled")
+    assert place.play("verify").rc != 0
+    assert place.play("main").changed
+    assert place.play("verify").rc == 0
+
+
+def test_remove_takes_the_passwords_away(place: Place) -> None:
+    current = place.secret.current
+    assert place.play("remove").rc == 0
+    assert place.accepts(current), "something was removed that was not named"
+    assert place.play("remove", names=[NAME]).rc == 0
+    assert not place.accepts(current)
+    assert place.store.get(NAME) is None
+    assert not place.play("remove", names=[NAME]).changed
