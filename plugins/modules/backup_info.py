@@ -109,7 +109,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     spec = argspec.merge(options.S3, options.REPOSITORY, SPEC)
     run.inform(AnsibleModule(argument_spec=spec, supports_check_mode=True), settings.information)
 

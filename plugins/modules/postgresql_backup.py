@@ -131,7 +131,7 @@ SPEC = {
 }
 
 
-def main():
+def main() -> None:
     spec = argspec.merge(connection.SPEC, options.S3, options.REPOSITORY, options.TOOLS, SPEC)
     run.perform(AnsibleModule(argument_spec=spec, supports_check_mode=True), settings.backup)
 

@@ -98,6 +98,9 @@ login:
       type: bool
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
@@ -112,11 +115,11 @@ SPEC = {
 }
 
 
-def make(params):
+def make(params: Mapping[str, Any]) -> Login:
     return Login(connection.from_params(params), params["name"], params["owner"], params["state"], params["password"])
 
 
-def main():
+def main() -> None:
     spec = argspec.merge(connection.SPEC, SPEC)
     run.converge(AnsibleModule(argument_spec=spec, required_if=[("state", "enabled", ["password"])], supports_check_mode=True), make)
 

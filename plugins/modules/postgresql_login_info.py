@@ -94,6 +94,9 @@ login:
       type: bool
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
@@ -107,11 +110,11 @@ SPEC = {
 }
 
 
-def read(params):
+def read(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"login": look(connection.from_params(params), params["name"], params["password"], params["compare_with"])}
 
 
-def main():
+def main() -> None:
     run.inform(AnsibleModule(argument_spec=argspec.merge(connection.SPEC, SPEC), supports_check_mode=True), read)
 
 

@@ -111,6 +111,9 @@ secret:
       type: str
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
@@ -127,14 +130,14 @@ SPEC = {
 }
 
 
-def make(params):
+def make(params: Mapping[str, Any]) -> SecretNoun:
     wanted = None
     if params["state"] == "present":
         wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"])
     return SecretNoun(params["name"], wanted, *options.open_store(params))
 
 
-def main():
+def main() -> None:
     run.converge(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), make)
 
 

@@ -80,6 +80,9 @@ secrets:
       type: str
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
@@ -92,12 +95,12 @@ SPEC = {
 }
 
 
-def read(params):
+def read(params: Mapping[str, Any]) -> dict[str, Any]:
     store, records = options.open_store(params)
     return {"secrets": [describe(name, store, records, params["max_age_days"]) for name in sorted(params["names"]) or store.names()]}
 
 
-def main():
+def main() -> None:
     run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), read)
 
 

@@ -25,7 +25,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store impor
 
 ACCESS_KEY = "groundcrew"
 SECRET_KEY = "groundcrew-secret"
-PASSWORD = "it's a \"pass\" word\\"
+PASSWORD = 'it\'s a "pass" word\\'
 
 
 def free_port(step: int = 0) -> int:
@@ -70,7 +70,21 @@ def postgres(folder: Path) -> Iterator[dict[str, Any]]:
     secret.write_text(PASSWORD + "\n")
     secret.chmod(0o644)
     as_postgres: dict[str, Any] = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "check": True}
-    make = [binaries / "initdb", "-D", data, "-U", "groundcrew", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8", "--locale", "C.UTF-8"]
+    make: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        "groundcrew",
+        "-A",
+        "scram-sha-256",
+        "--pwfile",
+        secret,
+        "-E",
+        "UTF8",
+        "--locale",
+        "C.UTF-8",
+    ]
     subprocess.run(make, **as_postgres)
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30"
     subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], **{**as_postgres, "stderr": subprocess.DEVNULL})

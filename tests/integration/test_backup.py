@@ -120,7 +120,7 @@ def test_the_comparison_sees_one_changed_cell_one_lost_row_and_one_lost_index(so
     catalogue = settings.catalogue(source)
     truth = catalogue.choose(catalogue.identity(source["login_db"], None), "latest").manifest.truth  # type: ignore[union-attr]
     for change, told in (
-        ("UPDATE odd.\"Table with \"\"quotes\"\" and ünïcode/../x\" SET \"select\" = 'x' WHERE \"Größe\" = 1", "other content"),
+        ('UPDATE odd."Table with ""quotes"" and ünïcode/../x" SET "select" = \'x\' WHERE "Größe" = 1', "other content"),
         ("DELETE FROM odd.parts WHERE at < '2025-02-01'", "rows, not"),
         ("DROP INDEX odd.documents_words", "indexes, not"),
         ("ALTER TYPE odd.mood ADD VALUE 'new'", "definitions of the types differ"),
@@ -386,7 +386,12 @@ def test_the_password_is_in_no_argument_list(source: dict[str, Any], monkeypatch
     fill(source)
     seen: list[str] = []
     popen = subprocess.Popen
-    monkeypatch.setattr(dump.subprocess, "Popen", lambda argv, **more: seen.extend(argv) or popen(argv, **more))
+
+    def remember(argv: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        seen.extend(argv)
+        return popen(argv, **more)
+
+    monkeypatch.setattr(dump.subprocess, "Popen", remember)
     back_up(source)
     restore(source)
     assert any("pg_restore" in argument for argument in seen)

@@ -58,7 +58,7 @@ def world(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
     key = cloud.module("groundcrew.ops.do_ssh_key", {"name": "hosts", "public_key": Path(cloud.env["GROUNDCREW_LOCAL_SSH_KEY"] + ".pub").read_text()})
     assert not key.get("failed"), key
     fleet = {"fleet_tag": "hosts", "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": ["hosts"]}
-    addresses = {}
+    addresses: dict[str, str] = {}
     for name, image in NAMES.items():
         made = cloud.module("groundcrew.ops.do_droplet", {**fleet, "names": [name], "image": image})
         assert not made.get("failed"), made

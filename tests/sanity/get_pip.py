@@ -12,6 +12,6 @@ from pathlib import Path
 here = Path(os.environ.get("GET_PIP", __file__)).parent
 sys.path.insert(0, str(next(here.glob("pip-*.whl"))))
 
-from pip._internal.cli.main import main  # noqa: E402 # importable from here on
+from pip._internal.cli.main import main  # importable from here on
 
 sys.exit(main(["install", "--upgrade", *(argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel"))]))

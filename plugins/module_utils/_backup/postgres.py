@@ -194,7 +194,7 @@ class Session:
             taken_at=self.value("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
             server_version=self.version,
             settings=self._settings(),
-            extensions=tuple(row[0] for row in self.rows("SELECT extname FROM pg_extension ORDER BY extname COLLATE \"C\"")),
+            extensions=tuple(row[0] for row in self.rows('SELECT extname FROM pg_extension ORDER BY extname COLLATE "C"')),
             tables=counted,
             sequences=sequences,
             schema=tuple(schema.fingerprint(kind, self.rows(query)) for kind, query in schema.QUERIES.items()),
@@ -253,7 +253,7 @@ class Session:
 
     def _table(self, namespace: str, table: str, hashed: bool) -> TableTruth:
         # The sum of the rows' hashes does not depend on their order, and unlike an exclusive or it sees duplicates.
-        what = sql.SQL("count(*), coalesce(sum(hashtextextended(t::text COLLATE \"C\", 0)), 0)::text" if hashed else "count(*), NULL")
+        what = sql.SQL('count(*), coalesce(sum(hashtextextended(t::text COLLATE "C", 0)), 0)::text' if hashed else "count(*), NULL")
         rows, total = self.rows(sql.SQL("SELECT {} FROM ONLY {} t").format(what, sql.Identifier(namespace, table)))[0]
         return TableTruth(name(namespace, table), rows, total)
 

@@ -46,7 +46,7 @@ QUERIES = {
     "constraints": f"""
         SELECT n.nspname, coalesce(nullif(o.conrelid, 0)::regclass::text, o.contypid::regtype::text), o.conname, pg_get_constraintdef(o.oid), o.convalidated
         FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
-        WHERE o.contype <> 'n' AND {USER_SCHEMA} AND {_own('pg_constraint', 'o.oid')} AND {_own('pg_class', 'o.conrelid')}""",
+        WHERE o.contype <> 'n' AND {USER_SCHEMA} AND {_own("pg_constraint", "o.oid")} AND {_own("pg_class", "o.conrelid")}""",
     "indexes": f"""
         SELECT n.nspname, c.relname, pg_get_indexdef(c.oid), i.indisvalid, i.indisclustered, i.indisreplident
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -65,13 +65,13 @@ QUERIES = {
     "functions": f"""
         SELECT n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), p.prokind::text,
                CASE WHEN p.prokind <> 'a' THEN md5(pg_get_functiondef(p.oid)) END
-        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USER_SCHEMA} AND {_own('pg_proc', 'p.oid')}""",
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USER_SCHEMA} AND {_own("pg_proc", "p.oid")}""",
     "types": f"""
         SELECT n.nspname, t.typname, t.typtype::text, t.typnotnull, t.typdefault, format_type(nullif(t.typbasetype, 0), t.typtypmod),
                ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder),
                (SELECT rngsubtype::regtype::text FROM pg_range WHERE rngtypid = t.oid)
         FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-        WHERE t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0 AND {USER_SCHEMA} AND {_own('pg_type', 't.oid')}""",
+        WHERE t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0 AND {USER_SCHEMA} AND {_own("pg_type", "t.oid")}""",
     "policies": "SELECT schemaname, tablename, policyname, permissive, roles::text, cmd, qual, with_check FROM pg_policies",
     "sequences": f"""
         SELECT n.nspname, c.relname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.seqtypid::regtype::text,

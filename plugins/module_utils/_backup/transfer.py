@@ -28,8 +28,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + RESERVE:
         raise OpsError(
-            f"{folder} has {free / 2**20:.0f} MiB free; {what} needs about {(needed + RESERVE) / 2**20:.0f} MiB. "
-            "Free some, or give another staging folder.",
+            f"{folder} has {free / 2**20:.0f} MiB free; {what} needs about {(needed + RESERVE) / 2**20:.0f} MiB. Free some, or give another staging folder.",
             free_bytes=free,
             needed_bytes=needed + RESERVE,
         )

@@ -24,7 +24,7 @@ class Completed:
 
 
 class Runner:
-    """Runs commands. Tests pass an object with the same method."""
+    """Runs commands. Tests pass one of their own."""
 
     def run(
         self,

@@ -82,9 +82,13 @@ class Http:
             except (URLError, OSError) as error:
                 # A refused connection never reached the server, so any verb may try again.
                 if method not in REPEATABLE and not _never_sent(error):
-                    raise AmbiguousError(f"{method} {path}: no answer from {self._base_url} ({_reason(error)}); the request may have been carried out.") from error
+                    raise AmbiguousError(
+                        f"{method} {path}: no answer from {self._base_url} ({_reason(error)}); the request may have been carried out."
+                    ) from error
                 if last:
-                    raise OpsError(f"{method} {path}: cannot reach {self._base_url}: {_reason(error)}. Check the address, the network and the API's status.") from error
+                    raise OpsError(
+                        f"{method} {path}: cannot reach {self._base_url}: {_reason(error)}. Check the address, the network and the API's status."
+                    ) from error
                 self._clock.sleep(_backoff(attempt))
                 continue
             if response.status == 429 and not last:
@@ -92,7 +96,10 @@ class Http:
                 continue
             if response.status >= 500:
                 if method not in REPEATABLE:
-                    raise AmbiguousError(f"{method} {path}: {self._base_url} answered {response.status}{_said(response)}; the request may have been carried out.", status=response.status)
+                    raise AmbiguousError(
+                        f"{method} {path}: {self._base_url} answered {response.status}{_said(response)}; the request may have been carried out.",
+                        status=response.status,
+                    )
                 if last:
                     raise OpsError(f"{method} {path}: {self._base_url} answered {response.status}{_said(response)}, {attempt} times.", status=response.status)
                 self._clock.sleep(_backoff(attempt))
@@ -108,7 +115,14 @@ class Http:
             data = json.dumps(body)
         try:
             answer = self._open(
-                self._base_url + path, method=method, data=data, headers=headers, timeout=self._timeout, validate_certs=self._validate_certs, ca_path=self._ca_path, http_agent="groundcrew.ops"
+                self._base_url + path,
+                method=method,
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+                validate_certs=self._validate_certs,
+                ca_path=self._ca_path,
+                http_agent="groundcrew.ops",
             )
             status, raw, received = answer.getcode(), answer.read(), answer.headers
         except HTTPError as error:
@@ -120,7 +134,10 @@ class Http:
         if wanted is None:
             return _backoff(attempt)
         if wanted > self._longest_wait:
-            raise OpsError(f"{method} {path}: {self._base_url} asks to wait {wanted:.0f} s, longer than the {self._longest_wait:g} s allowed. Run again then.", retry_after=wanted)
+            raise OpsError(
+                f"{method} {path}: {self._base_url} asks to wait {wanted:.0f} s, longer than the {self._longest_wait:g} s allowed. Run again then.",
+                retry_after=wanted,
+            )
         return wanted
 
 

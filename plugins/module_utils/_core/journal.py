@@ -46,7 +46,11 @@ class Journal:
             except ValueError as error:
                 raise OpsError(f"Line {number} of the journal {self._path} is not JSON: it was damaged.", journal=str(self._path), line=number) from error
             if entry.get("previous") != previous or entry.get("hash") != _digest(entry):
-                raise OpsError(f"Line {number} of the journal {self._path} does not continue the chain: it was changed, or one before it was removed.", journal=str(self._path), line=number)
+                raise OpsError(
+                    f"Line {number} of the journal {self._path} does not continue the chain: it was changed, or one before it was removed.",
+                    journal=str(self._path),
+                    line=number,
+                )
             previous = entry["hash"]
             entries.append(entry)
         return entries

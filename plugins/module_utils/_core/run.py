@@ -98,7 +98,9 @@ def _require_converged(after: State | None, desired: State | None) -> None:
     left = differences(after, desired)
     if left:
         listed = ", ".join(f"{key} is {is_!r}, not {should!r}" for key, (is_, should) in sorted(left.items()))
-        raise OpsError(f"The change was accepted but did not take effect: {listed}. Run again; if it stays so, look at the object itself.", remaining=sorted(left))
+        raise OpsError(
+            f"The change was accepted but did not take effect: {listed}. Run again; if it stays so, look at the object itself.", remaining=sorted(left)
+        )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Clock:
-    """The real clock. Tests pass an object with the same three methods."""
+    """The real clock. Tests pass one of their own."""
 
     def now(self) -> float:
         """Seconds since the epoch."""

@@ -13,7 +13,7 @@ from typing import Any
 try:
     import psycopg2
 except ImportError:
-    psycopg2 = None
+    psycopg2 = None  # type: ignore[assignment]
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import from_env
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError

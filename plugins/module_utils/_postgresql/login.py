@@ -17,7 +17,7 @@ from typing import Any
 try:
     from psycopg2 import sql
 except ImportError:
-    sql = None
+    sql = None  # type: ignore[assignment]
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State

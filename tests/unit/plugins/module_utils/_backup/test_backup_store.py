@@ -17,7 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup import tran
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, S3Store, make_client
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import Tools, environment, find_tools
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 SETTINGS = S3Settings("bucket", endpoint_url="http://s3.test", region="us-east-1", access_key="a", secret_key="very-secret")
@@ -119,7 +119,7 @@ def test_space_is_asked_for_before_it_is_used(tmp_path):
         transfer.require_space(tmp_path, 2**60, "the dump")
 
 
-class Host:
+class Host(Runner):
     def run(self, argv, **_more):
         return Completed(tuple(argv), 0, f"pg_dump (PostgreSQL) {argv[0].split('/')[-3]}.3 (Debian)\n", "")
 

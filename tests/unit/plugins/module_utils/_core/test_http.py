@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import io
+from email.message import Message
 from urllib.error import HTTPError, URLError
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import AmbiguousError, Http
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 
 class Answer(io.BytesIO):
@@ -36,7 +39,7 @@ class Transport:
         return answer
 
 
-class StillClock:
+class StillClock(Clock):
     def __init__(self):
         self.slept = []
 
@@ -51,7 +54,10 @@ class StillClock:
 
 
 def error(status, body=b"{}", headers=None):
-    return HTTPError("http://api/x", status, "no", headers or {}, io.BytesIO(body))
+    told = Message()
+    for name, value in (headers or {}).items():
+        told[name] = value
+    return HTTPError("http://api/x", status, "no", told, io.BytesIO(body))
 
 
 def client(*script, **options):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import differences, plan
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import wait_for
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
 
 
-class MovingClock:
+class MovingClock(Clock):
     """Time passes only by sleeping."""
 
     def __init__(self):

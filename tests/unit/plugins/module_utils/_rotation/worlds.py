@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
@@ -70,7 +71,7 @@ class Base64Cipher:
 
 
 @dataclass
-class MovedClock:
+class MovedClock(Clock):
     time: float = 1_700_000_000.0
     on_sleep: Callable[[], None] = lambda: None
 
