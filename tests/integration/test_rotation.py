@@ -91,6 +91,7 @@ def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -
     places = {"server log": place.log.read_text(), "journal": journal, "store": stored, "process list": "".join(commands)}
     places["ansible -vvv"] = "".join(place.outputs)
     leaks = {where: found for where, text in places.items() for value in values if (found := found_in(text, value))}
+    assert not found_in(places["ansible -vvv"], ADMIN_PASSWORD)
     planted = found_in(place.log.read_text(), ADMIN_PASSWORD)
     write_figure(
         "rotation.leaks",
