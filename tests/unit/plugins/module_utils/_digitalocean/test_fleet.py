@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.fleet import Fleet
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import FleetSpec
@@ -28,7 +29,7 @@ class Answer:
 
 
 @dataclass
-class Time:
+class Time(Clock):
     passed: float = 0.0
 
     def now(self) -> float:

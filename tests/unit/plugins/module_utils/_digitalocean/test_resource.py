@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import kinds
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.cluster import CLUSTER, state_of, trusted_sources
@@ -64,7 +65,7 @@ class Script:
         return answer if isinstance(answer, Answer) else Answer(200, answer)
 
 
-class Time:
+class Time(Clock):
     passed = 0.0
 
     def now(self) -> float:
