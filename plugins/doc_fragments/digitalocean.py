@@ -43,7 +43,8 @@ attributes:
   action_group:
     description: C(module_defaults) of C(group/groundcrew.ops.digitalocean) gives the token once.
     support: full
-    membership: groundcrew.ops.digitalocean
+    membership:
+      - groundcrew.ops.digitalocean
 options:
   state:
     description:
@@ -64,7 +65,8 @@ attributes:
   action_group:
     description: C(module_defaults) of C(group/groundcrew.ops.digitalocean) gives the token once.
     support: full
-    membership: groundcrew.ops.digitalocean
+    membership:
+      - groundcrew.ops.digitalocean
 """
 
     WAIT = r"""

@@ -243,8 +243,8 @@ from collections.abc import Mapping
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import perform
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import RELEASE
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Deploy, Remove
 

@@ -67,7 +67,7 @@ images:
   returned: success
   type: dict
 secrets:
-  description: Version of each secret that the release uses, by name. When RV(serving.release) is RV(release), the application runs with these.
+  description: Version of each secret that the release uses, by name. When C(serving.release) is RV(release), the application runs with these.
   returned: success
   type: dict
 serving:

@@ -26,7 +26,7 @@ options:
     required: true
   inbound_rules:
     description:
-      - The traffic that is let in, exactly: rules that are not listed are dropped. Not given, the rules stay as they are.
+      - The traffic that is let in, exactly; rules that are not listed are dropped. Not given, the rules stay as they are.
     type: list
     elements: dict
     suboptions:
@@ -69,7 +69,7 @@ options:
             elements: str
   outbound_rules:
     description:
-      - The traffic that is let out, exactly: rules that are not listed are dropped. Not given, the rules stay as they are.
+      - The traffic that is let out, exactly; rules that are not listed are dropped. Not given, the rules stay as they are.
     type: list
     elements: dict
     suboptions:

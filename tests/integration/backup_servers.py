@@ -69,7 +69,7 @@ def postgres(folder: Path) -> Iterator[dict[str, Any]]:
     secret = folder / "password"
     secret.write_text(PASSWORD + "\n")
     secret.chmod(0o644)
-    as_postgres: dict[str, Any] = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "check": True}
+    as_postgres: dict[str, Any] = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     make: list[str | Path] = [
         binaries / "initdb",
         "-D",
@@ -85,14 +85,16 @@ def postgres(folder: Path) -> Iterator[dict[str, Any]]:
         "--locale",
         "C.UTF-8",
     ]
-    subprocess.run(make, **as_postgres)
+    subprocess.run(make, check=True, **as_postgres)
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30"
-    subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], **{**as_postgres, "stderr": subprocess.DEVNULL})
+    subprocess.run(
+        [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], check=True, **{**as_postgres, "stderr": subprocess.DEVNULL}
+    )
     try:
         login = {"login_user": "groundcrew", "login_password": PASSWORD, "login_db": "postgres"}
         yield {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "disable", **login}
     finally:
-        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **as_postgres)
+        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **as_postgres)
 
 
 @contextmanager

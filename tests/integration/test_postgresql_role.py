@@ -28,7 +28,8 @@ def address(cloud: Any) -> Iterator[str]:
     fleet = {"fleet_tag": "backups", "names": ["backups-13"]}
     made = cloud.module("groundcrew.ops.do_droplet", {**fleet, "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": ["backups"], "image": "debian-13-x64"})
     assert not made.get("failed"), made
-    yield next(droplet["public_address"] for droplet in made["droplets"] if droplet["name"] == "backups-13")
+    [made_address] = [droplet["public_address"] for droplet in made["droplets"] if droplet["name"] == "backups-13"]
+    yield made_address
     cloud.module("groundcrew.ops.do_droplet", {**fleet, "state": "absent"})
     cloud.module("groundcrew.ops.do_ssh_key", {"name": "backups", "state": "absent"})
 

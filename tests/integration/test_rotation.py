@@ -113,7 +113,7 @@ def refused_by_changing_the_live_role(place: Place) -> int:
     with place.superuser.open() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE single LOGIN IN ROLE shop PASSWORD 'before'")
         cursor.execute("ALTER ROLE single SET role = 'shop'")
-    salt = {"salt": "s", "version_id": "v", "now": 0.0}
+    salt: dict[str, Any] = {"salt": "s", "version_id": "v", "now": 0.0}
     with Consumers(place).running() as consumers:
         consumers.switch(policy.version({"username": "single", "password": "before"}, **salt))
         time.sleep(0.5)

@@ -6,6 +6,8 @@
 The configuration is a JSON file, mode 0400, with the options of the modules under their names, and for ``retain`` the
 rules under ``keep``. Each run leaves a record; one that failed says why in it, on standard error, and by its exit code.
 """
+# It prints and exits, as programs do; the linter takes it for a module.
+# pylint: disable=ansible-bad-function
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ class Restore:
     def _choose(self) -> tuple[Identity, Entry, Manifest]:
         identity = self._catalogue.identity(self._job.database, self._job.system_id)
         entry = self._catalogue.choose(identity, self._job.backup_id)
-        assert entry.manifest is not None  # choose() gives only those that can be restored
+        if entry.manifest is None:
+            raise OpsError(f"Backup {entry.backup_id} has no manifest, so it cannot be restored.")
         return identity, entry, entry.manifest
 
     def _tools(self, session: Session, manifest: Manifest) -> Tools:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, retention
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity, Manifest
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
@@ -51,11 +51,10 @@ class Retain:
 
     def _decide(self) -> list[retention.Decision]:
         # What cannot be read, be it damaged or signed by somebody else, is not ours to remove.
-        candidates = [_candidate(entry) for entry in self._catalogue.entries(self._identity) if entry.manifest is not None]
+        candidates = [_candidate(entry, entry.manifest) for entry in self._catalogue.entries(self._identity) if entry.manifest is not None]
         return retention.decide(candidates, self._keep, self._clock.now())
 
 
-def _candidate(entry: Entry) -> retention.Candidate:
-    assert entry.manifest is not None
-    taken_at = calendar.timegm(time.strptime(entry.manifest.truth.taken_at, "%Y-%m-%dT%H:%M:%SZ"))
+def _candidate(entry: Entry, manifest: Manifest) -> retention.Candidate:
+    taken_at = calendar.timegm(time.strptime(manifest.truth.taken_at, "%Y-%m-%dT%H:%M:%SZ"))
     return retention.Candidate(entry.backup_id, taken_at, entry.restorable and entry.level == "V5")

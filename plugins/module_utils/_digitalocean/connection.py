@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import from_env
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import Http
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
 
 API_URL = "https://api.digitalocean.com"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import AmbiguousError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Clock
 
 ATTEMPTS = 3

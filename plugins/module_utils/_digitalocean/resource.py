@@ -157,7 +157,8 @@ class Resource:
         return None if parent is None else self._kind.collection.format(parent=parent)
 
     def _path(self) -> str:
-        assert self._seen is not None  # a path is asked for after a look only
+        if self._seen is None:
+            raise OpsError(f"{self._name} was not looked for, so its address is not known.")
         return f"{self._collection()}/{self._kind.address(self._seen)}"
 
     def _find(self) -> Object | None:

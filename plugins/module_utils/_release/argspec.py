@@ -48,7 +48,7 @@ RELEASE: Spec = {
             "value": {"type": "str", "required": True, "no_log": True},
         },
     },
-    "secret_owner": {"type": "int", "default": 0},
+    "secret_owner": {"type": "int", "default": 0, "no_log": False},
     "drain_timeout": {"type": "float", "default": 30.0},
     "keep": {"type": "int", "default": 5},
     "free_space": {"type": "int", "default": 512},

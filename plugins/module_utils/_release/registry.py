@@ -38,7 +38,7 @@ class Reference:
 
 
 class Client(Protocol):
-    """What ``_core.http.Http`` offers."""
+    """What ``_core.web.Http`` offers."""
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """An answer with status, headers and body."""

@@ -52,7 +52,7 @@ class World:
     def free_address(self, first: int, last: int) -> str:
         """An address of the network for a new host; the one longest unused comes first."""
         taken = {document.get("address") for kind in ("droplet", "database", "removal") for document in self.store.all(kind)}
-        for _ in range(last - first + 1):
+        for _turn in range(last - first + 1):
             address = self.cloud.address(first + self.store.number(f"address-{first}", 0) % (last - first + 1))
             if address not in taken:
                 return address

@@ -129,7 +129,7 @@ def test_a_key_is_known_by_number_and_by_fingerprint(api: FlaskClient) -> None:
 
 def test_the_rate_limit_is_kept_and_told(api: FlaskClient) -> None:
     api.put("/_localcloud/settings", json={"rate_limit": 2, "rate_window_seconds": 60})
-    answers = [api.get("/v2/account") for _ in range(3)]
+    answers = [api.get("/v2/account") for _turn in range(3)]
     assert [one.status_code for one in answers] == [200, 200, 429]
     assert [one.headers["ratelimit-remaining"] for one in answers] == ["1", "0", "0"]
     assert 0 < int(answers[2].headers["retry-after"]) <= 61
@@ -137,7 +137,7 @@ def test_the_rate_limit_is_kept_and_told(api: FlaskClient) -> None:
 
 def test_a_fault_hits_as_often_as_told_and_nothing_is_done(api: FlaskClient, world: Idle) -> None:
     api.post("/_localcloud/faults", json={"method": "POST", "path": "/v2/*", "status": 503, "times": 2})
-    assert [api.post("/v2/droplets", json=droplet()).status_code for _ in range(3)] == [503, 503, 202]
+    assert [api.post("/v2/droplets", json=droplet()).status_code for _turn in range(3)] == [503, 503, 202]
     assert len(world.store.all("droplet")) == 1
     assert api.post("/_localcloud/faults", json={"method": "GET", "path": "/v2/*"}).status_code == 422
 

@@ -51,7 +51,7 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     given: list[int] = []
-    threads = [threading.Thread(target=lambda: given.extend(store.number("n", 5) for _ in range(50))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: given.extend(store.number("n", 5) for _turn in range(50))) for _turn in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -36,7 +36,7 @@ class Runner:
         return dict(json.loads((self.folder / f"{name}.json").read_text()))
 
     def wait_until_it_runs(self, name: str) -> None:
-        for _ in range(200):
+        for _turn in range(200):
             if (self.folder / f"{name}.json").exists() and self.record(name)["outcome"] == "running":
                 return
             time.sleep(0.02)

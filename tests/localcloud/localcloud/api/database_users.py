@@ -23,7 +23,7 @@ ALPHABET = string.ascii_letters + string.digits
 
 
 def password() -> str:
-    return "AVNS_" + "".join(secrets.choice(ALPHABET) for _ in range(19))
+    return "AVNS_" + "".join(secrets.choice(ALPHABET) for _each in range(19))
 
 
 def view(user: Document) -> Document:

@@ -217,7 +217,7 @@ def _template(world: World, data: Document) -> Document:
         "region": region,
         "image": chosen["slug"],
         "tags": list(dict.fromkeys(data.get("tags") or [])),
-        "public_keys": [key["public_key"] for _, key in keys if key],
+        "public_keys": [key["public_key"] for _id, key in keys if key],
         "script": script,
         "vpc_uuid": vpc,
         "features": [*features, "private_networking"],

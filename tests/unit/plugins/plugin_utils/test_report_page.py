@@ -74,18 +74,20 @@ def test_everything_is_escaped() -> None:
     page = report_page.render(everything(EVIL))
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 20
-    assert [tag for tag, _ in read(page).tags] == [tag for tag, _ in read(report_page.render(everything("plain text that is as long"))).tags]
+    assert [tag for tag, _attributes in read(page).tags] == [
+        tag for tag, _attributes in read(report_page.render(everything("plain text that is as long"))).tags
+    ]
 
 
 def test_the_page_loads_nothing() -> None:
     reader = read(report_page.render(everything("x")))
-    assert not {tag for tag, _ in reader.tags} & {"script", "link", "img", "iframe"}
-    assert not [attributes for _, attributes in reader.tags if {"src", "href", "onclick"} & set(attributes)]
+    assert not {tag for tag, _attributes in reader.tags} & {"script", "link", "img", "iframe"}
+    assert not [attributes for _tag, attributes in reader.tags if {"src", "href", "onclick"} & set(attributes)]
 
 
 def test_the_page_can_be_read_aloud() -> None:
     reader = read(report_page.render(everything("x")))
-    tags = [tag for tag, _ in reader.tags]
+    tags = [tag for tag, _attributes in reader.tags]
     assert ("html", {"lang": "en"}) in reader.tags
     assert tags.count("h1") == 1 and tags.count("table") == tags.count("caption") > 0
     assert all(attributes.get("scope") for tag, attributes in reader.tags if tag == "th")

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import Response
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Response
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost

@@ -130,7 +130,7 @@ class World:
                 self.counts[slot, service.name] = service.replicas
 
     def containers(self) -> list[Container]:
-        return [Container(slot, service, release, True) for (slot, service), release in self.running.items() for _ in range(self.counts[slot, service])]
+        return [Container(slot, service, release, True) for (slot, service), release in self.running.items() for _each in range(self.counts[slot, service])]
 
     def stop(self, slot: str, kind: str) -> None:
         if kind == "web":

@@ -12,8 +12,8 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.http import AmbiguousError, Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError, Http
 
 
 class Answer(io.BytesIO):
