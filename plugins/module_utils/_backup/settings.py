@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.backup import Backup, BackupJob
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket, Wanted
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue, describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
@@ -101,18 +102,25 @@ def database(params: Params) -> Database:
 
 
 def store(params: Params) -> S3Store:
-    return S3Store(
-        S3Settings(
-            bucket=_required(params, "bucket"),
-            endpoint_url=params.get("endpoint_url"),
-            region=params.get("region"),
-            access_key=params.get("access_key"),
-            secret_key=params.get("secret_key"),
-            session_token=params.get("session_token"),
-            addressing_style=params.get("addressing_style") or "auto",
-            ca_bundle=params.get("ca_bundle"),
-        )
+    return S3Store(s3(params))
+
+
+def s3(params: Params) -> S3Settings:
+    return S3Settings(
+        bucket=_required(params, "bucket"),
+        endpoint_url=params.get("endpoint_url"),
+        region=params.get("region"),
+        access_key=params.get("access_key"),
+        secret_key=params.get("secret_key"),
+        session_token=params.get("session_token"),
+        addressing_style=params.get("addressing_style") or "auto",
+        ca_bundle=params.get("ca_bundle"),
     )
+
+
+def repository(params: Params) -> Bucket:
+    wanted = Wanted(params["noncurrent_days"], params["unfinished_days"], params["encryption"])
+    return Bucket(s3(params), wanted)
 
 
 def signer(params: Params) -> Signer:

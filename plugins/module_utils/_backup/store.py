@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ class S3Settings:
     addressing_style: str = "auto"
     ca_bundle: str | None = None
 
+    @property
+    def where(self) -> str:
+        return self.endpoint_url or "AWS S3"
+
+    @property
+    def aws(self) -> bool:
+        host = urlsplit(self.endpoint_url or "").hostname or "s3.amazonaws.com"
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
 
 def make_client(settings: S3Settings) -> Any:
     """A boto3 client that suits the store."""
@@ -69,8 +78,7 @@ def make_client(settings: S3Settings) -> Any:
         "signature_version": "s3v4",
         "s3": {"addressing_style": settings.addressing_style},
     }
-    host = urlsplit(settings.endpoint_url or "").hostname or "s3.amazonaws.com"
-    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "request_checksum_calculation" in Config.OPTION_DEFAULTS:
+    if not settings.aws and "request_checksum_calculation" in Config.OPTION_DEFAULTS:
         # From 1.36 on boto3 appends checksums as trailers, which some stores keep inside the object.
         options.update(request_checksum_calculation="when_required", response_checksum_validation="when_required")
     try:
@@ -85,7 +93,7 @@ def make_client(settings: S3Settings) -> Any:
             config=Config(**options),
         )
     except (BotoCoreError, ValueError) as error:
-        raise OpsError(f"Cannot use the store {settings.endpoint_url or 'AWS S3'}: {error}") from error
+        raise OpsError(f"Cannot use the store {settings.where}: {error}") from error
 
 
 class S3Store:
@@ -93,7 +101,7 @@ class S3Store:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
-        self._where = settings.endpoint_url or "AWS S3"
+        self._where = settings.where
         self._client = make_client(settings)
         # boto3 knows IfNoneMatch since 1.35 only; a header added before signing works with every version.
         self._creating = make_client(settings)
@@ -214,17 +222,22 @@ class S3Store:
                     aborted += 1
         return aborted
 
-    @contextmanager
-    def _errors(self, doing: str, key: str) -> Iterator[None]:
-        what = f"Cannot {doing} {key or 'the content'} in bucket {self._bucket} of {self._where}"
-        try:
-            yield
-        except ClientError as error:
-            code = _code(error)
-            advice = ADVICE.get(code, "Run again; if it stays so, ask the store's operator.")
-            raise OpsError(f"{what}: {code} ({error.response.get('Error', {}).get('Message') or 'no message'}). {advice}", object=key, code=code) from error
-        except BotoCoreError as error:
-            raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", object=key) from error
+    def _errors(self, doing: str, key: str) -> AbstractContextManager[None]:
+        return explained(f"Cannot {doing} {key or 'the content'} in bucket {self._bucket} of {self._where}", object=key)
+
+
+@contextmanager
+def explained(what: str, advice: Mapping[str, str] = ADVICE, **details: str) -> Iterator[None]:
+    """Turn what boto3 raises into an OpsError: what failed, the store's code (also in the details), and what to do about it."""
+    try:
+        yield
+    except ClientError as error:
+        code = _code(error)
+        said = error.response.get("Error", {}).get("Message") or "no message"
+        do = advice.get(code, "Run again; if it stays so, ask the store's operator.")
+        raise OpsError(f"{what}: {code} ({said}). {do}", code=code, **details) from error
+    except BotoCoreError as error:
+        raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", **details) from error
 
 
 def _only_if_absent(request: Any, **_unused: Any) -> None:

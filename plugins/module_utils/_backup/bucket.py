@@ -1,0 +1,243 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bucket that backups go to, as one thing that converges. It is made and configured, never deleted: there are backups in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import ADVICE, S3Settings, explained, make_client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State, differences
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
+
+RULE = "groundcrew"
+FIRST_REGION = "us-east-1"  # AWS names it nowhere: not in the answer, and not in the request that makes a bucket
+SHOWN = ("bucket", "region", "versioning", "encryption", "lifecycle", "public_access")
+BLOCK = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+CANNOT = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
+# AWS says itself that a configuration is not seen at once.
+SETTLE_SECONDS = 120.0
+
+BUCKET_ADVICE = {
+    **ADVICE,
+    "AccessDenied": "The bucket belongs to somebody else, or these credentials may not make and configure buckets.",
+    "403": "The bucket belongs to somebody else, or these credentials may not make and configure buckets.",
+    "BucketAlreadyExists": "The name is taken by somebody else: choose another.",
+    "InvalidBucketName": "Choose a name that the store allows.",
+    "TooManyBuckets": "Ask the store's operator for a larger quota, or use a bucket that is there.",
+    **dict.fromkeys(CANNOT, "The store cannot do this. Backups need versioning and lifecycle rules; encryption can be left to the store."),
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Days for which overwritten and deleted objects, and unfinished uploads, are kept. ``encryption``: store, AES256 or aws:kms."""
+
+    noncurrent_days: int = 7
+    unfinished_days: int = 2
+    encryption: str = "store"
+
+
+class Bucket:
+    """A noun for ``_core.run.converge``."""
+
+    def __init__(self, settings: S3Settings, wanted: Wanted, client: Any = None, clock: Clock | None = None) -> None:
+        require_name(settings.bucket)
+        for name, days in (("noncurrent_days", wanted.noncurrent_days), ("unfinished_days", wanted.unfinished_days)):
+            if days < 1:
+                raise OpsError(f"{name} is {days}: a store counts whole days, from 1 on.", field=name)
+        self._settings = settings
+        self._wanted = wanted
+        self._client = client or make_client(settings)
+        self._clock = clock
+        self._name = {"Bucket": settings.bucket}
+
+    def read(self) -> State | None:
+        location = self._read("find", self._client.get_bucket_location, absent="NoSuchBucket")
+        if location is None:
+            return None
+        versioning = self._read("read the versioning of", self._client.get_bucket_versioning) or {}
+        own = [rule for rule in self._lifecycle()["Rules"] if rule.get("ID") == RULE]
+        return {
+            "bucket": self._settings.bucket,
+            # Elsewhere the endpoint is the region, and what a store answers here says nothing.
+            "region": (location.get("LocationConstraint") or FIRST_REGION) if self._settings.aws else None,
+            "versioning": (versioning.get("Status") or "none").lower(),
+            "encryption": self._encryption(),
+            "lifecycle": days_of(own[0]) if own else None,
+            "public_access": self._public_access(),
+        }
+
+    def desired(self, current: State | None) -> State | None:
+        wanted = self._wanted
+        state: dict[str, Any] = {
+            "bucket": self._settings.bucket,
+            "versioning": "enabled",
+            "lifecycle": {"noncurrent_days": wanted.noncurrent_days, "unfinished_days": wanted.unfinished_days},
+        }
+        if wanted.encryption != "store":
+            if current and current["encryption"] == "unsupported":
+                raise OpsError(f"The store {self._settings.where} cannot be told how to encrypt: leave encryption to it (store).", field="encryption")
+            state["encryption"] = wanted.encryption
+        if self._settings.aws:
+            region = self._region() if current is None or self._settings.region else current["region"]
+            if current and current["region"] != region:
+                raise OpsError(
+                    f"Bucket {self._settings.bucket} is in region {current['region']}, not {region}, and cannot be moved. Correct the region or the name.",
+                    field="region",
+                )
+            state["region"] = region
+        # Whether another store can do it is known once there is a bucket to ask about.
+        if self._settings.aws or (current and current["public_access"] != "unsupported"):
+            state["public_access"] = "blocked"
+        return state
+
+    def apply(self, planned: Plan) -> None:
+        before, after = planned.before, planned.after or {}
+        if before is None:
+            self._create()
+        steps: Mapping[str, Callable[[Any], None]] = {
+            "public_access": self._block_public_access,
+            "encryption": self._encrypt,
+            "versioning": self._enable_versioning,
+            "lifecycle": self._put_rule,
+        }
+        changes = differences(before or {}, after)
+        for field, change in steps.items():
+            if field in changes:
+                change(after[field])
+        if before is None and "public_access" not in after and self._public_access() == "open":
+            self._block_public_access("blocked")
+        wait_for(
+            f"the configuration of bucket {self._settings.bucket} to take effect",
+            lambda: differences(self.read(), after),
+            lambda left: not left,
+            timeout=SETTLE_SECONDS,
+            clock=self._clock,
+        )
+
+    def result(self, state: State | None) -> Mapping[str, Any]:
+        shown = {key: (state or {}).get(key) for key in SHOWN}
+        return {"repository": {**shown, "unsupported": [key for key in SHOWN if shown[key] == "unsupported"]}}
+
+    def _create(self) -> None:
+        there = {"CreateBucketConfiguration": {"LocationConstraint": self._region()}} if self._settings.aws and self._region() != FIRST_REGION else {}
+        try:
+            with self._errors("make"):
+                self._client.create_bucket(**self._name, **there)
+        except OpsError as error:
+            # An answer that got lost makes boto3 ask again, and what its first attempt made is then there.
+            if error.details.get("code") != "BucketAlreadyOwnedByYou":
+                raise
+
+    def _region(self) -> str:
+        known = self._settings.region or self._client.meta.region_name
+        return FIRST_REGION if known in (None, "aws-global") else str(known)
+
+    def _encryption(self) -> str:
+        missing = "ServerSideEncryptionConfigurationNotFoundError"
+        answer = self._read("read the encryption of", self._client.get_bucket_encryption, absent=missing, cannot={"unsupported": True})
+        if answer and "unsupported" in answer:
+            return "unsupported"
+        rules = ((answer or {}).get("ServerSideEncryptionConfiguration") or {}).get("Rules") or [{}]
+        return str((rules[0].get("ApplyServerSideEncryptionByDefault") or {}).get("SSEAlgorithm") or "none")
+
+    def _encrypt(self, algorithm: str) -> None:
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+        with self._errors("set the encryption of"):
+            self._client.put_bucket_encryption(**self._name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    def _public_access(self) -> str:
+        missing = "NoSuchPublicAccessBlockConfiguration"
+        answer = self._read("read the public access of", self._client.get_public_access_block, absent=missing, cannot={})
+        if answer is None:
+            return "open"
+        # A store that does not know the question may answer another one.
+        if "PublicAccessBlockConfiguration" not in answer:
+            return "unsupported"
+        return "blocked" if all(answer["PublicAccessBlockConfiguration"].get(key) for key in BLOCK) else "open"
+
+    def _block_public_access(self, _blocked: str) -> None:
+        with self._errors("block public access to"):
+            self._client.put_public_access_block(**self._name, PublicAccessBlockConfiguration=BLOCK)
+
+    def _enable_versioning(self, _enabled: str) -> None:
+        with self._errors("enable the versioning of"):
+            self._client.put_bucket_versioning(**self._name, VersioningConfiguration={"Status": "Enabled"})
+
+    def _lifecycle(self) -> dict[str, Any]:
+        answer = self._read("read the lifecycle rules of", self._client.get_bucket_lifecycle_configuration, absent="NoSuchLifecycleConfiguration") or {}
+        return {"Rules": [], **answer}
+
+    def _put_rule(self, days: Mapping[str, int]) -> None:
+        # The configuration is written whole, so what others put there is written back as it was read.
+        there = self._lifecycle()
+        rules = [rule for rule in there.pop("Rules") if rule.get("ID") != RULE] + [rule_of(days)]
+        extra = {key: value for key, value in there.items() if key == "TransitionDefaultMinimumObjectSize"}
+        with self._errors("set the lifecycle rules of"):
+            self._client.put_bucket_lifecycle_configuration(**self._name, LifecycleConfiguration={"Rules": rules}, **extra)
+
+    def _read(self, doing: str, call: Callable[..., Any], *, absent: str = "", cannot: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """An answer; None for the code that means that there is nothing; ``cannot``, where given, for a store that does not know the question."""
+        try:
+            with self._errors(doing):
+                return dict(call(**self._name))
+        except OpsError as error:
+            code = error.details.get("code")
+            if code == absent:
+                return None
+            if cannot is not None and code in CANNOT:
+                return cannot
+            raise
+
+    def _errors(self, doing: str) -> AbstractContextManager[None]:
+        return explained(f"Cannot {doing} bucket {self._settings.bucket} at {self._settings.where}", BUCKET_ADVICE, bucket=self._settings.bucket)
+
+
+def require_name(name: str) -> None:
+    """The rules that every store shares, asked before the store is: a dry run then says what the run would."""
+    if not re.fullmatch(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
+        raise OpsError(
+            f"{name!r} cannot be the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit.",
+            field="bucket",
+        )
+
+
+def rule_of(days: Mapping[str, int]) -> dict[str, Any]:
+    """The lifecycle rule as the store is given it."""
+    return {
+        "ID": RULE,
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days["noncurrent_days"]},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": days["unfinished_days"]},
+    }
+
+
+def days_of(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The days in a rule as a store gives it back. What somebody changed in it is under ``altered``, and so never equal to what is wanted."""
+    rest = {key: value for key, value in rule.items() if key not in ("ID", "Filter", "Prefix")}
+    days = {
+        "noncurrent_days": _take(rest, "NoncurrentVersionExpiration", "NoncurrentDays"),
+        "unfinished_days": _take(rest, "AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+    }
+    scope = {"Prefix": rule.get("Prefix"), **(rule.get("Filter") or {})}
+    altered = {**rest, **{key: value for key, value in scope.items() if value}}
+    if altered.pop("Status", None) != "Enabled":
+        altered["Status"] = rule.get("Status")
+    return {**days, "altered": altered} if altered else days
+
+
+def _take(rule: dict[str, Any], action: str, field: str) -> int | None:
+    """The days of an action, which is taken out of the rule unless it has more to it."""
+    found = dict(rule.get(action) or {})
+    days: int | None = found.pop(field, None)
+    if not found:
+        rule.pop(action, None)
+    return days
