@@ -18,7 +18,8 @@ IMAGE = "molecule/true:1"
 def image(host: Host) -> Iterator[str]:
     """An image without a registry: one static program."""
     host.check_output("apt-get -qq download busybox-static && dpkg-deb -x busybox-static_*.deb busybox && rm busybox-static_*.deb")
-    host.check_output(f"tar -C busybox -c . | docker import - {IMAGE}")
+    # Debian 12 has the program in /bin, Debian 13 in /usr/bin.
+    host.check_output(f"cd $(dirname $(find busybox -path '*bin/busybox')) && tar -c busybox | docker import - {IMAGE}")
     yield IMAGE
     host.check_output(f"docker image rm --force {IMAGE} && rm -r busybox")
 
@@ -38,7 +39,7 @@ def test_compose_is_version_2(host: Host) -> None:
 
 
 def test_containers_survive_the_daemon(host: Host, image: str) -> None:
-    name = host.check_output(f"docker run --detach {image} /bin/busybox sleep 300")
+    name = host.check_output(f"docker run --detach {image} /busybox sleep 300")
     try:
         limits = json.loads(host.check_output(f"docker inspect --format '{{{{json .HostConfig.LogConfig.Config}}}}' {name}"))
         assert limits == {"max-file": "5", "max-size": "7m"}

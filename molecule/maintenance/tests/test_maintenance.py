@@ -19,11 +19,8 @@ def run(host: Host, name: str) -> tuple[bool, dict[str, Any]]:
 
 def test_timers_wait(host: Host) -> None:
     for name in ("apt-cache", "speaks", "imports", "fails", "hangs"):
-        assert host.check_output(f"systemctl show groundcrew-{name}.timer -P ActiveState -P UnitFileState -P Persistent").split() == [
-            "active",
-            "enabled",
-            "yes",
-        ]
+        state = host.check_output(f"systemctl show groundcrew-{name}.timer --property=ActiveState,UnitFileState,Persistent")
+        assert set(state.split()) == {"ActiveState=active", "UnitFileState=enabled", "Persistent=yes"}
 
 
 def test_task_gets_exactly_what_was_declared(host: Host) -> None:
