@@ -78,6 +78,9 @@ def test_from_a_fresh_host_to_a_proven_backup(cloud: Any, address: str, variable
         if "restore" in verbs:
             equal = ["postgresql_result.verdict == 'equal'", "postgresql_result.source_rows == 5000", "postgresql_result.restored_rows == 5000"]
             tasks.append({"name": "Require equality", "ansible.builtin.assert": {"that": equal}})
+        if "maintain" in verbs:
+            tasks.append({"name": "Look at the configuration", "ansible.builtin.stat": {"path": "/etc/groundcrew/postgresql/backup.json"}, "register": "made"})
+            tasks.append({"name": "Require that only root reads it", "ansible.builtin.assert": {"that": ["made.stat.mode == '0400'"]}})
         book = tmp_path / "play.json"
         book.write_text(json.dumps([{"name": "Apply one role", "hosts": hosts, "vars": variables, "tasks": tasks}]))
         done = checkmode.run(book, inventory, env=env)
@@ -89,3 +92,5 @@ def test_from_a_fresh_host_to_a_proven_backup(cloud: Any, address: str, variable
     assert run(ROLE, "backups-13", "main").changed
     assert not run(ROLE, "backups-13", "main").changed
     assert len(run(ROLE, "backups-13", "backup", "verify", "restore").changed) == 3
+    assert len(run(ROLE, "backups-13", "maintain").changed) == 1, "the configuration of the timers is all that is missing"
+    assert not run(ROLE, "backups-13", "maintain").changed

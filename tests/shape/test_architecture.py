@@ -21,6 +21,7 @@ GROUPS = "action_groups: {s3: [one]}"
 MODULE = 'DOCUMENTATION = """\nmodule: one\nextends_documentation_fragment: groundcrew.ops.s3\n"""\n'
 SPEC = "argument_specs: {main: {options: {web_port: {type: int, default: 80}}}}"
 ROLE = {"roles/web/tasks/main.yml": "[]", "roles/web/meta/argument_specs.yml": SPEC, "roles/web/defaults/main.yml": "web_port: 80"}
+SITE = "[{tasks: [{ansible.builtin.import_role: {name: groundcrew.ops.web}}]}]"
 DOMAIN = "plugins/module_utils/_release/policy.py"
 CORE = "from ansible_collections.groundcrew.ops.plugins.module_utils."
 
@@ -52,6 +53,16 @@ CONTROLS: list[tuple[Rule, dict[str, str], str]] = [
     (rules.verbs_are_tested, ROLE, "no test of main"),
     (rules.verbs_are_tested, {**ROLE, "tests/shape/verbs.yml": "web: {main: [molecule/web]}"}, "molecule/web is not there"),
     (rules.verbs_are_tested, {**ROLE, "tests/shape/verbs.yml": "web: {main: [a.py]}", "a.py": "nothing"}, "a.py does not run it"),
+    (
+        rules.verbs_are_tested,
+        {**ROLE, "tests/shape/verbs.yml": "web: {main: [{a.py: playbooks/site.yml}]}", "a.py": "playbooks/site.yml", "playbooks/site.yml": "[]"},
+        "does not run it",
+    ),
+    (
+        rules.verbs_are_tested,
+        {**ROLE, "tests/shape/verbs.yml": "web: {main: [{a.py: playbooks/site.yml}]}", "a.py": "nothing", "playbooks/site.yml": SITE},
+        "does not run it",
+    ),
     (rules.playbooks_contain_no_work, {"playbooks/site.yml": "[{tasks: [{name: Do it, ansible.builtin.shell: ls}]}]"}, "Do it is work"),
     (rules.licenses_are_stated, {"one.py": "#!/usr/bin/python\nimport os\n", "Makefile": "", "a.sh": ""}, "one.py: does not begin"),
     (rules.no_machine_is_named, {"one.yml": "path: /" + "work/main/x"}, "one.yml:1"),
@@ -90,6 +101,14 @@ def test_turns_red(tmp_path: Path, rule: Rule, files: dict[str, str], words: str
         (tmp_path / name).write_text(content)
     found = list(rule(Tree(tmp_path, list(files))))
     assert any(words in finding for finding in found), found
+
+
+def test_a_verb_is_found_behind_playbooks(tmp_path: Path) -> None:
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks/site.yml").write_text("[{ansible.builtin.import_playbook: web.yml}]")
+    (tmp_path / "playbooks/web.yml").write_text(SITE)
+    (tmp_path / "a.py").write_text("playbooks/site.yml")
+    assert rules.runs(Tree(tmp_path, ["a.py", "playbooks/site.yml", "playbooks/web.yml"]), {"a.py": "playbooks/site.yml"}, "web", "main")
 
 
 def test_every_rule_has_a_control() -> None:
