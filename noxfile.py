@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import nox
@@ -48,7 +49,7 @@ def files(*patterns: str) -> list[str]:
 def local_cloud(session: nox.Session) -> Iterator[dict[str, str]]:
     """The tests' own cloud, up for as long as it is needed and gone afterwards; yields what its clients need to know.
 
-    Inside ``test`` it is up for several parts; KEEP_CLOUD=1 leaves it up for whoever works on a test.
+    KEEP_CLOUD=1 leaves it up: for whoever works on a test, and for the next part inside ``test``.
     """
     command = ("python", "-m", "localcloud")
     environment = {"PYTHONPATH": str(ROOT / "tests" / "localcloud")}
@@ -73,8 +74,11 @@ def lint(session: nox.Session) -> None:
 
 
 def unit(session: nox.Session) -> None:
-    """Policy, plans and adapters, without a network."""
-    pytest(session, "unit", "tests/unit")
+    """Policy, plans and adapters, without a network. Their files are in memory where that is possible: they are written with fsync."""
+    memory = Path("/dev/shm")
+    usable = memory.is_dir() and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    with TemporaryDirectory(dir=memory if usable else None) as folder:
+        pytest(session, "unit", "tests/unit", f"--basetemp={folder}/unit")
 
 
 def shape(session: nox.Session) -> None:
@@ -213,16 +217,29 @@ def bench(session: nox.Session) -> None:
 # The cheap parts come first; those that need the local cloud stand together.
 TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, molecule, e2e)
 FULL: tuple[Part, ...] = (*TEST, load, faults)
+ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, molecule})
+
+
+@contextmanager
+def leaving_cloud_up(leave: bool) -> Iterator[None]:
+    """Whether the local cloud stays up behind what runs in here."""
+    before = os.environ.get("KEEP_CLOUD", "")
+    os.environ["KEEP_CLOUD"] = "1" if leave else before
+    try:
+        yield
+    finally:
+        os.environ["KEEP_CLOUD"] = before
 
 
 def run_parts(session: nox.Session, parts: tuple[Part, ...]) -> None:
     """Run every part, whatever the ones before it came to, then say how long each took."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     lines, failed = [], []
-    for part in parts:
+    for part, following in zip(parts, (*parts[1:], None), strict=True):
         started = time.monotonic()
         try:
-            part(session)
+            with leaving_cloud_up({part, following} <= ON_LOCAL_CLOUD):
+                part(session)
             outcome = "ok"
         except (nox.command.CommandFailed, nox.sessions._SessionQuit) as error:
             session.warn(f"{part.__name__}: {error}")
