@@ -113,7 +113,11 @@ class World:
 
     def served(self) -> dict[str, str]:
         """The release that each host serves, as the proofs of a run saw it."""
-        return {host: facts["compose_app_result"]["serving"]["release"] for host, facts in step(self.second, "deploy")["facts"].items() if "compose_app_result" in facts}
+        return {
+            host: facts["compose_app_result"]["serving"]["release"]
+            for host, facts in step(self.second, "deploy")["facts"].items()
+            if "compose_app_result" in facts
+        }
 
 
 def environment() -> dict[str, str]:
@@ -139,7 +143,9 @@ def world() -> Iterator[World]:
         quickstart("check")
         second_check = report(f"{NAME}-check")
         quickstart("up")
-        yield World(before, first_check, killed, first, second_check, report(), {key: value for key, value in environment().items() if key != "GROUNDCREW_REPORT_DIR"})
+        yield World(
+            before, first_check, killed, first, second_check, report(), {key: value for key, value in environment().items() if key != "GROUNDCREW_REPORT_DIR"}
+        )
     finally:
         quickstart("down")
 
@@ -209,7 +215,12 @@ def test_the_timers_are_there_and_the_backup_timer_works(world: World) -> None:
 
     def ssh(command: str) -> str:
         done = subprocess.run(
-            [*cloud, *shlex.split(command)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "localcloud")}, capture_output=True, text=True, check=False
+            [*cloud, *shlex.split(command)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "localcloud")},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -221,10 +232,17 @@ def test_the_timers_are_there_and_the_backup_timer_works(world: World) -> None:
 
 
 def test_one_damaged_byte_and_the_restore_refuses_and_names_the_object(world: World) -> None:
-    store = boto3.client("s3", endpoint_url=world.env["AWS_ENDPOINT_URL_S3"], aws_access_key_id=world.env["AWS_ACCESS_KEY_ID"],
-                         aws_secret_access_key=world.env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    store = boto3.client(
+        "s3",
+        endpoint_url=world.env["AWS_ENDPOINT_URL_S3"],
+        aws_access_key_id=world.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=world.env["AWS_SECRET_ACCESS_KEY"],
+        region_name="us-east-1",
+    )
     objects = store.list_objects_v2(Bucket="shop-backups")["Contents"]
-    newest = max((each for each in objects if each["Key"].endswith("manifest.json")), key=lambda each: each["LastModified"])["Key"].removesuffix("manifest.json")
+    newest = max((each for each in objects if each["Key"].endswith("manifest.json")), key=lambda each: each["LastModified"])["Key"].removesuffix(
+        "manifest.json"
+    )
     victim = max((each for each in objects if each["Key"].startswith(f"{newest}data/")), key=lambda each: each["Size"])["Key"]
     whole = store.get_object(Bucket="shop-backups", Key=victim)["Body"].read()
     damaged = bytearray(whole)
@@ -252,7 +270,9 @@ NEW_FLEET = ["-e", "droplet_fleet_tag=other", "-e", "droplet_name_prefix=other"]
         pytest.param("provision.yml", [*NEW_FLEET, "-e", "droplet_size=s-99vcpu"], {}, ["s-99vcpu", "Offered", "s-1vcpu-2gb"], id="unknown size"),
         pytest.param("deploy.yml", ["-e", "ansible_port=9"], {}, ["UNREACHABLE", "Connection refused"], id="unreachable host"),
         pytest.param("deploy.yml", ["-e", "compose_app_version=9.9.9"], {}, ["shop:9.9.9", "does not exist"], id="no such image"),
-        pytest.param("deploy.yml", ["-e", '{"compose_app_free_space": 99999999}', "-e", "{compose_app_environment: {LOG_LEVEL: debug}}"], {}, ["MiB"], id="full disk"),
+        pytest.param(
+            "deploy.yml", ["-e", '{"compose_app_free_space": 99999999}', "-e", "{compose_app_environment: {LOG_LEVEL: debug}}"], {}, ["MiB"], id="full disk"
+        ),
     ],
 )
 def test_what_goes_wrong_is_said_clearly_and_does_no_damage(world: World, playbook: str, arguments: list[str], env: dict[str, str], said: list[str]) -> None:

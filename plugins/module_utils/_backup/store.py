@@ -23,7 +23,7 @@ try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
     HAS_BOTO3 = False
-    BotoCoreError = ClientError = OSError
+    BotoCoreError, ClientError = OSError, LookupError  # without boto3 there is no client that raises them
 else:
     HAS_BOTO3 = True
 
@@ -227,14 +227,14 @@ class S3Store:
 
 
 @contextmanager
-def explained(what: str, advice: Mapping[str, str] = ADVICE, **details: str) -> Iterator[None]:
+def explained(what: str, advice: Mapping[str, str] | None = None, **details: str) -> Iterator[None]:
     """Turn what boto3 raises into an OpsError: what failed, the store's code (also in the details), and what to do about it."""
     try:
         yield
     except ClientError as error:
         code = _code(error)
         said = error.response.get("Error", {}).get("Message") or "no message"
-        do = advice.get(code, "Run again; if it stays so, ask the store's operator.")
+        do = (advice or ADVICE).get(code, "Run again; if it stays so, ask the store's operator.")
         raise OpsError(f"{what}: {code} ({said}). {do}", code=code, **details) from error
     except BotoCoreError as error:
         raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", **details) from error

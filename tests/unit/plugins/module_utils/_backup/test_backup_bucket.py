@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -44,7 +45,7 @@ class Store:
     def __getattr__(self, call):
         if call in self.instead:
             return self.instead[call]
-        verb, _, part = call.replace("bucket_", "").partition("_")
+        verb, _underscore, part = call.replace("bucket_", "").partition("_")
 
         def answer(Bucket, **given):
             if call in self.refused:
@@ -231,7 +232,7 @@ def test_a_refusal_says_what_to_do(call, code, advice):
 
 def test_a_store_that_is_not_there_is_an_error():
     store = Store()
-    store.instead["get_bucket_location"] = lambda **_given: (_ for _ in ()).throw(EndpointConnectionError(endpoint_url=ELSEWHERE))
+    store.instead["get_bucket_location"] = Mock(side_effect=EndpointConnectionError(endpoint_url=ELSEWHERE))
     with pytest.raises(OpsError, match="Check the endpoint"):
         bucket(store, ELSEWHERE).read()
 
