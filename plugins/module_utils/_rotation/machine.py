@@ -136,10 +136,14 @@ class Machine:
 
     def _record(self, rotation: Rotation, acknowledged: Sequence[tuple[str, str]]) -> None:
         expected = self._new(rotation).fingerprint
+        said: dict[str, str] = {}
         for consumer, fingerprint in acknowledged:
-            known = rotation.acknowledged.get(consumer)
-            if consumer in rotation.consumers and known != expected and (fingerprint == expected or known is None):
-                self._records.write(self._name, "acknowledged", consumer=consumer, fingerprint=fingerprint)
+            # A consumer tells of every secret it uses: the fingerprint that is waited for counts, whichever it tells last.
+            if said.get(consumer) != expected:
+                said[consumer] = fingerprint
+        for consumer in rotation.consumers:
+            if consumer in said and rotation.acknowledged.get(consumer) not in (expected, said[consumer]):
+                self._records.write(self._name, "acknowledged", consumer=consumer, fingerprint=said[consumer])
 
     def _preflight(self, rotation: Rotation) -> None:
         self._provider.check(self._old(rotation))

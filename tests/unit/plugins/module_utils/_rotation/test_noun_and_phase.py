@@ -129,6 +129,20 @@ def test_finish_and_finish_again(world: World) -> None:
     assert do(world, "finish")[0].verb == "none"
 
 
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_consumer_may_tell_of_other_secrets_too_in_any_order(world: World, position: int) -> None:
+    do(world, "begin", force=True, consumers=CONSUMERS)
+    others = [(consumer, other) for other in ("a" * 64, "b" * 64) for consumer in CONSUMERS]
+    told = [*others[: position * len(CONSUMERS)], *world.acknowledge(), *others[position * len(CONSUMERS) :]]
+    assert do(world, "finish", acknowledged=told)[1]["rotation"]["outcome"] == "done"
+
+
+def test_a_consumer_that_tells_only_of_other_secrets_has_not_moved(world: World) -> None:
+    do(world, "begin", force=True, consumers=CONSUMERS)
+    with pytest.raises(OpsError, match="have not acknowledged"):
+        do(world, "finish", acknowledged=[(consumer, "a" * 64) for consumer in CONSUMERS])
+
+
 def test_back_is_predicted(world: World) -> None:
     assert not phase(world, "back").plan().changed
     world.records.write(NAME, "planned", rotation="r", secret=NAME, strategy="dual_user", consumers=[], old="first", old_fingerprint="f", new="n")
