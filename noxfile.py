@@ -143,24 +143,25 @@ def importer(session: nox.Session) -> None:
     folder.mkdir(parents=True)
     session.run("ansible-galaxy", "collection", "build", "--output-path", str(folder), str(copy_of_collection("package")))
     [package] = folder.glob("groundcrew-ops-*.tar.gz")
-    said = str(
-        session.run(
-            str(BUILD / "importer" / "bin" / "python"),
-            "-m",
-            "galaxy_importer.main",
-            str(package),
-            env={
-                "PATH": f"{BUILD / 'importer' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                "GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "False",  # lint runs it, on more files and without a limit of time
-                # what the collection depends on comes with the package "ansible"
-                "ANSIBLE_COLLECTIONS_PATH": str(next((BUILD / "venv" / "lib").glob("python3*/site-packages"))),
-            },
-            silent=True,
-            stderr=subprocess.STDOUT,
-            external=True,
-            success_codes=range(256),
+    with session.chdir(folder):  # it leaves its result where it runs
+        said = str(
+            session.run(
+                str(BUILD / "importer" / "bin" / "python"),
+                "-m",
+                "galaxy_importer.main",
+                str(package),
+                env={
+                    "PATH": f"{BUILD / 'importer' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                    "GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "False",  # lint runs it, on more files and without a limit of time
+                    # what the collection depends on comes with the package "ansible"
+                    "ANSIBLE_COLLECTIONS_PATH": str(next((BUILD / "venv" / "lib").glob("python3*/site-packages"))),
+                },
+                silent=True,
+                stderr=subprocess.STDOUT,
+                external=True,
+                success_codes=range(256),
+            )
         )
-    )
     session.log(said)
     findings = [line for line in said.splitlines() if line.startswith(("ERROR", "WARNING"))]
     if findings or "Importer processing completed successfully" not in said:
