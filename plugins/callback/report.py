@@ -59,6 +59,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._item_messages: dict[str, list[str]] = {}
         self._recorder = Recorder(time.monotonic, started, check=bool(context.CLIARGS.get("check")))
         self._directory = Path(self.get_option("directory"))
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -69,11 +70,13 @@ class CallbackModule(CallbackBase):
         self._write()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._item_messages = {}
         self._recorder.start_task(task.get_name())
         if time.monotonic() - self._written > REFRESH_SECONDS:
             self._write()
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._item_messages = {}
         self._recorder.start_task(task.get_name())
 
     def v2_runner_on_ok(self, result: Any) -> None:
@@ -88,7 +91,11 @@ class CallbackModule(CallbackBase):
         if ignore_errors or _rescued(result.task):
             self._recorder.result(result.host.name, changed=result.is_changed())
         else:
-            self._recorder.failure(result.host.name, _message(result.result))
+            self._recorder.failure(result.host.name, "\n".join(self._item_messages.get(result.host.name, [])) or _message(result.result))
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        # The result of the loop that follows says only that some item failed.
+        self._item_messages.setdefault(result.host.name, []).append(_message(result.result))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if result.task.ignore_unreachable:
@@ -108,10 +115,8 @@ class CallbackModule(CallbackBase):
 
 
 def _message(result: Any) -> str:
-    """Why a task failed: its message, or those of the items that failed."""
-    items = [item for item in result.get("results", []) if isinstance(item, dict) and item.get("failed")]
-    messages = [str(item.get("msg", "")).strip() for item in items] or [str(result.get("msg", "")).strip()]
-    return "\n".join(dict.fromkeys(message for message in messages if message)) or "It failed without a message."
+    """Why a task failed. A result of a task with no_log arrives censored."""
+    return str(result.get("msg", "")).strip() or "It failed without a message."
 
 
 def _rescued(task: Any) -> bool:

@@ -32,12 +32,12 @@ UNCHANGED = ["provision", "host", "deploy"]
 Report = dict[str, Any]
 
 
-def quickstart_argv(command: str) -> list[str]:
-    return [sys.executable, "tests/localcloud/quickstart.py", command, "--name", NAME, "--index", INDEX]
+def quickstart_argv(command: str, *options: str) -> list[str]:
+    return [sys.executable, "tests/localcloud/quickstart.py", command, "--name", NAME, "--index", INDEX, *options]
 
 
-def quickstart(command: str) -> str:
-    done = subprocess.run(quickstart_argv(command), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False)
+def quickstart(command: str, *options: str) -> str:
+    done = subprocess.run(quickstart_argv(command, *options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
@@ -86,6 +86,7 @@ def traces() -> dict[str, set[str]]:
         "networks": lines(docker, "network", "ls", "--format", "{{.Name}}"),
         "processes": {line for line in lines("ps", "-eo", "args") if f"localcloud/{NAME}" in line or f"build/{NAME}" in line},
         "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if NAME in line},
+        "images": lines(docker, "images", "--filter", "label=groundcrew.recipe", "--format", "{{.Repository}}:{{.Tag}}"),
         "files": {str(path) for path in [*Path("/tmp").glob("groundcrew-*"), home / ".ansible", home / ".ssh" / "known_hosts"] if path.exists()},
     }
 
@@ -130,7 +131,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    quickstart("down")
+    quickstart("down", "--keep-images")
     shutil.rmtree(ROOT / "build" / NAME, ignore_errors=True)
     before = traces()
     try:
@@ -147,7 +148,7 @@ def world() -> Iterator[World]:
             before, first_check, killed, first, second_check, report(), {key: value for key, value in environment().items() if key != "GROUNDCREW_REPORT_DIR"}
         )
     finally:
-        quickstart("down")
+        quickstart("down", "--keep-images")
 
 
 def test_every_step_went_through_and_the_report_has_its_shape(world: World) -> None:
@@ -312,4 +313,4 @@ def test_remove_takes_back_what_provision_made(world: World) -> None:
 def test_down_leaves_nothing(world: World) -> None:
     assert traces()["containers"] != world.before["containers"] or traces()["networks"] != world.before["networks"], "control: something is there to remove"
     quickstart("down")
-    assert traces() == world.before
+    assert traces() == {**world.before, "images": set()}

@@ -130,10 +130,10 @@ def up(quickstart: Quickstart) -> None:
         tell(quickstart, environment)
 
 
-def down(quickstart: Quickstart) -> None:
+def down(quickstart: Quickstart, *, keep_images: bool) -> None:
     """Remove everything but the report."""
     with alone(quickstart):
-        localcloud(quickstart, "down")
+        localcloud(quickstart, "down", *([] if keep_images else ["--images"]))
         shutil.rmtree(quickstart.sockets, ignore_errors=True)
         shutil.rmtree(quickstart.state, ignore_errors=True)
     print(f"Everything is removed; the report stays in {shown(quickstart.output)}.")
@@ -168,9 +168,9 @@ def prepare_state(quickstart: Quickstart) -> None:
         half.replace(password)  # a store encrypted with half a password could not be opened again
 
 
-def localcloud(quickstart: Quickstart, command: str) -> str:
+def localcloud(quickstart: Quickstart, command: str, *options: str) -> str:
     """Run a command of the local cloud; it shows its own progress on standard error."""
-    argv = [sys.executable, "-m", "localcloud", command, "--name", quickstart.name, "--index", str(quickstart.index), "--dir", str(quickstart.cloud)]
+    argv = [sys.executable, "-m", "localcloud", command, "--name", quickstart.name, "--index", str(quickstart.index), "--dir", str(quickstart.cloud), *options]
     done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "localcloud")}, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise QuickstartError(f"The local cloud did not go {command}: its message is above. Correct that and run the same command again.")
@@ -410,13 +410,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("up", "check", "down"), nargs="?", default="up")
     parser.add_argument("--check", action="store_true", help="the same as the command check")
+    parser.add_argument("--keep-images", action="store_true", help="with down: leave what took a minute to build to the next run")
     parser.add_argument("--name", default="quickstart", help="of the local cloud and of the folders in build/")
     parser.add_argument("--index", type=int, default=0, help="clouds side by side differ in it")
     given = parser.parse_args(arguments)
     quickstart = Quickstart(given.name, given.index, check=given.check or given.command == "check")
     signal.signal(signal.SIGTERM, stop)
     try:
-        (down if given.command == "down" else up)(quickstart)
+        if given.command == "down":
+            down(quickstart, keep_images=given.keep_images)
+        else:
+            up(quickstart)
     except QuickstartError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

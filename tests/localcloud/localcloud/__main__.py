@@ -70,9 +70,9 @@ def _down(arguments: argparse.Namespace) -> None:
     if (arguments.dir / "cloud.json").exists():
         with _alone(arguments.dir):
             lifecycle.down(load_cloud(arguments.dir))
-    if arguments.images:
-        lifecycle.remove_images()
     if engine.answers():
+        if arguments.images:
+            lifecycle.remove_images()
         engine.down()
 
 

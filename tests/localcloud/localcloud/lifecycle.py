@@ -66,9 +66,8 @@ def kill_api(cloud: Cloud) -> None:
 
 
 def remove_images() -> None:
-    """Remove the images that recipes made."""
-    for tag in docker.docker("images", "--filter", "label=groundcrew.recipe", "--format", "{{.Repository}}:{{.Tag}}").split():
-        docker.docker("rmi", tag)
+    """Remove the images that recipes made, but those that another cloud uses."""
+    docker.docker("image", "prune", "--all", "--force", "--filter", "label=groundcrew.recipe")
 
 
 def status(cloud: Cloud) -> dict[str, str]:
