@@ -62,14 +62,17 @@ def picture(report: Report) -> dict[str, Any]:
     """What was built, as columns of boxes: the hosts that serve, and what they use."""
     releases = {item["host"]: item["release"] for item in _releases(report)}
     hosts = list(dict.fromkeys(host for step in report["steps"] if step["name"] in ("host", "deploy") for host in step["hosts"]))
-    addresses = {item.get("name"): address for item in _items(report, "droplet_result") if (address := _address(item))}
+    provisioned = {
+        name: [fact for _host, fact in _facts(report, "provision", f"{name}_result")] for name in ("droplet", "managed_database", "backup_repository")
+    }
+    addresses = {droplet["name"]: droplet["public_address"] or "" for fact in provisioned["droplet"] for droplet in fact["droplets"]}
     left = [{"kind": "Droplet", "name": host, "note": addresses.get(host, ""), "release": releases.get(host, "")} for host in hosts or addresses]
     right = [
-        {"kind": "Managed database", "name": str(item["name"]), "note": " ".join(str(item[key]) for key in ("engine", "version") if item.get(key))}
-        for item in _items(report, "managed_database_result")
-        if item.get("name")
+        {"kind": "Managed database", "name": name, "note": f"{cluster['engine']} {cluster['version'] or ''}".strip()}
+        for fact in provisioned["managed_database"]
+        for name, cluster in fact["clusters"].items()
     ]
-    buckets = dict.fromkeys(str(item["bucket"]) for item in _items(report, "backup_repository_result") if item.get("bucket"))
+    buckets = [fact["bucket"] for fact in provisioned["backup_repository"]]
     saved = [result for _host, result in _facts(report, "backup", "postgresql_result") if result.get("backup_id")]
     right += [{"kind": "Bucket", "name": name, "note": "backups"} for name in buckets or (["backups"] if saved else [])]
     rows = max(len(left), len(right), 1)
@@ -79,38 +82,11 @@ def picture(report: Report) -> dict[str, Any]:
     return {"hosts": left, "services": right, "height": rows * 96 + 24}
 
 
-def _address(item: Mapping[str, Any]) -> str:
-    return next((str(item[key]) for key in ("public_ipv4", "public_address", "ip_address", "address", "private_ipv4") if item.get(key)), "")
-
-
 def _facts(report: Report, step: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(host, fact) for each host that answered with the fact in the step."""
     for one in report["steps"]:
         if one["name"] == step:
             yield from ((host, facts[name]) for host, facts in one["facts"].items() if isinstance(facts.get(name), Mapping) and facts[name])
-
-
-def _items(report: Report, name: str) -> Iterator[Mapping[str, Any]]:
-    """The objects in a fact of any step: a list of them, one by one or by name."""
-    for step in report["steps"]:
-        for facts in step["facts"].values():
-            yield from _objects(facts.get(name))
-
-
-def _objects(value: Any, name: str = "") -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _objects(item)
-    elif isinstance(value, Mapping):
-        if "name" in value or "bucket" in value:
-            yield value
-        elif value and all(isinstance(item, Mapping) for item in value.values()):
-            for key, item in value.items():
-                yield {"name": key, **item}
-        else:
-            for item in value.values():
-                if isinstance(item, list):
-                    yield from _objects(item)
 
 
 def _releases(report: Report) -> Iterator[dict[str, Any]]:

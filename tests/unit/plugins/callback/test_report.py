@@ -25,7 +25,7 @@ PLAYBOOK = """
     - name: Change nothing
       ansible.builtin.assert: {{that: [true]}}
     - name: Tell the answer
-      ansible.builtin.set_fact: {{droplet_result: {{name: "{{{{ inventory_hostname }}}}", size: 1}}, other: 2}}
+      ansible.builtin.set_fact: {{thing_result: {{name: "{{{{ inventory_hostname }}}}", size: 1}}, other: 2}}
     - name: Tell a secret
       ansible.builtin.set_fact: {{secret_result: {{password: "{{{{ secret }}}}"}}}}
       no_log: true
@@ -132,7 +132,7 @@ def test_changes_are_host_and_task_of_their_step_only(report: dict[str, Any]) ->
 
 
 def test_only_answers_of_roles_are_facts(report: dict[str, Any]) -> None:
-    assert report["steps"][0]["facts"] == {host: {"droplet_result": {"name": host, "size": 1}} for host in ("one", "two")}
+    assert report["steps"][0]["facts"] == {host: {"thing_result": {"name": host, "size": 1}} for host in ("one", "two")}
 
 
 def test_a_failure_has_its_message_and_is_escaped(report: dict[str, Any], folder: Path) -> None:

@@ -28,8 +28,8 @@ def everything(text: str) -> dict[str, Any]:
     facts = {
         "provision": {
             text: {
-                "droplet_result": [{"name": text, "public_ipv4": text}],
-                "managed_database_result": {text: {"engine": text}},
+                "droplet_result": {"droplets": [{"name": text, "public_address": text}]},
+                "managed_database_result": {"clusters": {text: {"engine": text, "version": text}}},
                 "backup_repository_result": {"bucket": text},
             }
         },
