@@ -34,9 +34,10 @@ Part = Callable[[nox.Session], None]
 
 
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
-    """Run pytest, which fails when it finds no test, and keep its counts."""
+    """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full alone."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    session.run("pytest", f"--junitxml={RESULTS / name}.xml", *arguments, *session.posargs, env=environment)
+    chosen = () if session.name == "test_full" else ("-m", "not slow")
+    session.run("pytest", f"--junitxml={RESULTS / name}.xml", *chosen, *arguments, *session.posargs, env=environment)
 
 
 def files(*patterns: str) -> list[str]:
@@ -184,6 +185,7 @@ def docs(session: nox.Session) -> None:
 
 def integration(session: nox.Session) -> None:
     """Every module against the local cloud: check, do, check again, do again, change, remove, remove again."""
+    session.run("tests/bootstrap.sh", "postgresql", external=True)
     with local_cloud(session) as cloud:
         pytest(session, "integration", "tests/integration", **cloud)
 
@@ -200,24 +202,8 @@ def e2e(session: nox.Session) -> None:
     pytest(session, "e2e", "tests/e2e")
 
 
-def load(session: nox.Session) -> None:
-    """Promises under traffic."""
-    pytest(session, "load", "tests/load")
-
-
-def faults(session: nox.Session) -> None:
-    """Promises under kills: each point at which a verb can end, and the run that follows."""
-    pytest(session, "faults", "tests/faults")
-
-
-def bench(session: nox.Session) -> None:
-    """Ratios against a peer in the same run."""
-    pytest(session, "bench", "tests/benchmarks")
-
-
 # The cheap parts come first; those that need the local cloud stand together.
 TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, molecule, e2e)
-FULL: tuple[Part, ...] = (*TEST, load, faults)
 ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, molecule})
 
 
@@ -258,9 +244,9 @@ def test(session: nox.Session) -> None:
 
 
 def test_full(session: nox.Session) -> None:
-    """Every test there is."""
-    run_parts(session, FULL)
+    """Every test there is, the slow ones too."""
+    run_parts(session, TEST)
 
 
-for every in (*FULL, bench, test, test_full):
+for every in (*TEST, test, test_full):
     nox.session(name=every.__name__, python=False)(every)

@@ -9,6 +9,7 @@
 #   tests/bootstrap.sh                  the environment
 #   tests/bootstrap.sh importer         build/importer: galaxy-importer wants older packages than the rest
 #   tests/bootstrap.sh packages NAME…   Debian packages that are not installed yet
+#   tests/bootstrap.sh postgresql       a PostgreSQL server for tests to start, without the cluster that its package makes
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -50,6 +51,14 @@ packages() {
     || { tail -n 5 build/apt.log >&2; die "apt-get could not install$missing (build/apt.log)"; }
 }
 
+postgresql() {
+  packages postgresql-common
+  cluster=/etc/postgresql-common/createcluster.d/groundcrew.conf
+  [ "$(id -u)" -ne 0 ] || printf 'create_main_cluster = false\n' >"$cluster"
+  packages postgresql
+  rm -f "$cluster"
+}
+
 # make_venv FOLDER PIP-ARGUMENT…: an environment with exactly these packages, made anew when they or the Python change
 make_venv() {
   venv=$1 && shift
@@ -81,5 +90,6 @@ case "${1:-environment}" in
   environment) environment ;;
   importer) make_venv build/importer -r tests/importer.txt ;;
   packages) shift && packages "$@" ;;
+  postgresql) postgresql ;;
   *) die "unknown command: $1" ;;
 esac
