@@ -34,6 +34,13 @@ options:
       - What to return for a secret that does not exist. Without it that is an error.
       - "In a dry run nothing is made: use C(default=ansible_check_mode | ternary('made by the run', none))."
     type: raw
+  predicted:
+    description:
+      - "What O(field=fingerprint) returns in a dry run for secrets that the run would change: fingerprints by the secrets' names. The verb
+        C(rotate) of the role P(groundcrew.ops.secret#role) makes it, so that a dry run sees the consumers switch."
+    type: raw
+    vars:
+      - name: secret_predicted
   store_path:
     description:
       - The folder of the store.
@@ -97,6 +104,10 @@ class LookupModule(LookupBase):
         return unfrackpath(self._templar.template(self.get_option(option)))
 
     def _value(self, store: FileStore, name: str) -> Any:
+        if self.get_option("field") == "fingerprint":
+            predicted = self._templar.template(self.get_option("predicted")) or {}
+            if name in predicted:
+                return predicted[name]
         secret = store.get(name)
         which = self.get_option("version")
         version = secret.version(which) if secret is not None else None
