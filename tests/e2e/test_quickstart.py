@@ -145,7 +145,7 @@ def world() -> Iterator[World]:
         second_check = report(f"{NAME}-check")
         quickstart("up")
         yield World(
-            before, first_check, killed, first, second_check, report(), {key: value for key, value in environment().items() if key != "GROUNDCREW_REPORT_DIR"}
+            before, first_check, killed, first, second_check, report(), {**environment(), "GROUNDCREW_REPORT_DIR": str(ROOT / "build" / f"{NAME}-playbooks")}
         )
     finally:
         quickstart("down", "--keep-images")

@@ -232,9 +232,3 @@ def found_in(text: str, value: str) -> list[str]:
         "json": [json.dumps(value)[1:-1]],
     }
     return [name for name, spellings in forms.items() if any(spelling in text for spelling in spellings)]
-
-
-def write_figure(name: str, **content: Any) -> None:
-    folder = ROOT / "build" / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({"id": name, "command": "pytest tests/integration/test_rotation.py", **content}, indent=2) + "\n")

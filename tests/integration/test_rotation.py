@@ -22,8 +22,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import po
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import State
+from tests import figures
 from tests.integration import backup_servers
-from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list, write_figure
+from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list
 from tests.unit.plugins.module_utils._rotation.worlds import Killed, Saw
 
 LOGINS = 500
@@ -73,15 +74,15 @@ def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -
             values.append(place.secret.current.part("password"))
     assert not place.finish().changed
     control = refused_by_changing_the_live_role(place)
-    write_figure(
+    figures.record(
         "rotation.logins_refused",
-        value=len(consumers.refused),
+        len(consumers.refused),
         unit="logins",
         of=consumers.accepted + len(consumers.refused),
         target="== 0",
-        holds=not consumers.refused and consumers.accepted >= LOGINS,
+        command="make integration",
         control={"what": "ALTER ROLE … PASSWORD on the live role, consumers follow 0.5 s later", "value": control, "red": control > 0},
-        seconds=round(time.monotonic() - begun, 1),
+        seconds=time.monotonic() - begun,
     )
     assert consumers.refused == []
     assert consumers.accepted >= LOGINS
@@ -94,13 +95,14 @@ def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -
     leaks = {where: found for where, text in places.items() for value in values if (found := found_in(text, value))}
     assert not found_in(places["ansible -vvv"], ADMIN_PASSWORD)
     planted = found_in(place.log.read_text(), ADMIN_PASSWORD)
-    write_figure(
+    figures.record(
         "rotation.leaks",
-        value=len(leaks),
+        len(leaks),
         unit="places",
         of=len(places),
         target="== 0",
-        holds=not leaks,
+        seconds=time.monotonic() - begun,
+        command="make integration",
         control={"what": "a role made with its password in clear text is found in the server's log", "value": len(planted), "red": bool(planted)},
     )
     assert leaks == {}
@@ -224,14 +226,15 @@ def test_a_kill_at_every_point_leaves_no_orphan(place: Place, step: int) -> None
         assert place.accepts(place.secret.current), whole.points[at - 1]
         assert able_to_log_in(place) == [place.secret.current.part("username")], whole.points[at - 1]
         assert place.secret.pending is None
-    write_figure(
+    points = len(whole.points)
+    figures.record(
         "rotation.kill_points",
-        value=len(walked),
+        len(walked),
         unit="points survived",
-        of=len(whole.points),
-        target="== of",
-        holds=step == 1,
-        seconds=round(time.monotonic() - begun, 1),
+        of=points,
+        target=f"== {points}",
+        seconds=time.monotonic() - begun,
+        command="make test-full",
     )
 
 

@@ -340,44 +340,20 @@ def repeatable_changes(report: Mapping[str, Any]) -> int:
 
 def write_figures(quickstart: Quickstart, report: Mapping[str, Any], *, first: bool, before: Mapping[str, Any] | None) -> None:
     """Only what was measured: the time of a run from nothing, the changes of a run after a complete one."""
+    sys.path.insert(0, str(ROOT))
+    from tests import figures
+
     seconds = round(time.monotonic() - quickstart.started, 1)
-    common = {"seconds": seconds, "command": "make quickstart"}
     if first:
         # There is nothing that should turn a duration red, so it has no control.
-        figure(
-            {
-                "id": "quickstart.seconds",
-                "value": seconds,
-                "unit": "s",
-                "of": len(report["steps"]),
-                "target": "<= 360",
-                "holds": seconds <= 360,
-                "control": None,
-                **common,
-            }
-        )
+        figures.record("quickstart.seconds", seconds, unit="s", of=len(report["steps"]), target="<= 360", seconds=seconds, command="make quickstart")
     elif before:
-        changed = repeatable_changes(report)
-        control = {"what": "the same steps in the run before it", "value": before["changed"], "red": before["changed"] > 0}
         hosts = len({host for step in report["steps"] for host in step["hosts"]})
-        figure(
-            {
-                "id": "quickstart.second_run_changed",
-                "value": changed,
-                "unit": "tasks",
-                "of": hosts,
-                "target": "== 0",
-                "holds": changed == 0,
-                "control": control,
-                **common,
-            }
+        control = {"what": "the same steps in the run before it", "value": before["changed"], "red": before["changed"] > 0}
+        changed = repeatable_changes(report)
+        figures.record(
+            "quickstart.second_run_changed", changed, unit="tasks", of=hosts, target="== 0", seconds=seconds, command="make quickstart", control=control
         )
-
-
-def figure(measured: Mapping[str, Any]) -> None:
-    folder = ROOT / "build" / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{measured['id']}.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
 def tell(quickstart: Quickstart, environment: Mapping[str, str]) -> None:

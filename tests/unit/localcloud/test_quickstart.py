@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import quickstart as subject
 
+from tests import figures as written
+
 
 class Application(BaseHTTPRequestHandler):
     """An application that answers as the test says."""
@@ -72,6 +74,7 @@ def test_an_order_has_to_be_processed(address: str, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subject.Quickstart:
     monkeypatch.setattr(subject, "ROOT", tmp_path)
+    monkeypatch.setattr(written, "FOLDER", tmp_path / "build" / "figures")
     made = subject.Quickstart("one", 0)
     made.output.mkdir(parents=True)
     return made
