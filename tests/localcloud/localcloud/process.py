@@ -73,6 +73,9 @@ def alive(pid: int) -> bool:
     return _started(pid) is not None
 
 
+NOBODY = "a process of another user or container"
+
+
 def port_owner(address: str, port: int) -> str | None:
     """Who listens at an address and port, None when nobody does."""
     wanted = {_hex(address) + f":{port:04X}", f"00000000:{port:04X}", f"{'0' * 32}:{port:04X}"}
@@ -80,7 +83,7 @@ def port_owner(address: str, port: int) -> str | None:
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and fields[1] in wanted:
-                return _process_of(fields[9]) or "a process of another user or container"
+                return _process_of(fields[9]) or NOBODY
     return None
 
 
@@ -88,6 +91,11 @@ def require_free(address: str, ports: Mapping[str, int]) -> None:
     """Refuse to start beside a stranger on our ports."""
     for what, port in ports.items():
         owner = port_owner(address, port)
+        deadline = time.monotonic() + 5
+        # A process that was killed keeps its sockets until its last thread has ended; meanwhile nobody can be named.
+        while owner == NOBODY and time.monotonic() < deadline:
+            time.sleep(0.1)
+            owner = port_owner(address, port)
         if owner:
             raise CloudError(f"Port {port} on {address} ({what}) is in use by {owner}. End that process, or start this cloud with another --index.")
 
