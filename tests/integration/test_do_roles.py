@@ -103,6 +103,7 @@ def stage(cloud: Any, tmp_path: Path) -> Stage:
     return Stage(cloud, tmp_path)
 
 
+@pytest.mark.slow
 def test_main_and_remove(stage: Stage) -> None:
     try:
         planned = stage.changed("main", "--check")
