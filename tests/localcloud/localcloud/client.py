@@ -15,13 +15,13 @@ from localcloud.config import Cloud
 class Client:
     """One request at a time, no retries: a test sees what the server answered."""
 
-    def __init__(self, cloud: Cloud, token: str | None = None) -> None:
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, token: str | None = None, port: int | None = None) -> None:
+        self._port = port or cloud.api_port
         self._token = cloud.token if token is None else token
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """(status, decoded body); raises OSError or HTTPException when no answer comes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._cloud.api_port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -28,6 +28,8 @@ class Cloud:
     token: str
     s3_access_key: str
     s3_secret_key: str
+    # Droplets and databases stand in the state alone, nothing runs for them: see localcloud.records.
+    records_only: bool = False
 
     @property
     def subnet(self) -> str:
@@ -105,7 +107,7 @@ class Cloud:
         }
 
 
-def open_cloud(name: str, index: int, directory: Path) -> Cloud:
+def open_cloud(name: str, index: int, directory: Path, *, records_only: bool = False) -> Cloud:
     """The cloud in a directory, laid down there when it is new."""
     directory = directory.resolve()
     if (directory / "cloud.json").exists():
@@ -117,7 +119,7 @@ def open_cloud(name: str, index: int, directory: Path) -> Cloud:
         return cloud
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    cloud = Cloud(name, index, directory, f"dop_v1_{secrets.token_hex(32)}", f"local{secrets.token_hex(8)}", secrets.token_hex(20))
+    cloud = Cloud(name, index, directory, f"dop_v1_{secrets.token_hex(32)}", f"local{secrets.token_hex(8)}", secrets.token_hex(20), records_only)
     write_private(directory / "cloud.json", json.dumps({**asdict(cloud), "dir": str(directory)}, indent=1))
     return cloud
 

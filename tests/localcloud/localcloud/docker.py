@@ -6,9 +6,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from localcloud.config import Cloud
 from localcloud.shell import CloudError, run, succeeds
+
+
+def unless_records_only(work: Callable[..., Any]) -> Callable[..., Any]:
+    """For what is done to the container of a cloud, its first argument: nothing, and nothing said, where there are records only."""
+
+    @wraps(work)
+    def guarded(cloud: Cloud, *arguments: Any) -> Any:
+        return "" if cloud.records_only else work(cloud, *arguments)
+
+    return guarded
 
 
 def docker(*arguments: str, stdin: str | bytes | None = None, timeout: float = 120) -> str:

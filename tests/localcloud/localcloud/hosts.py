@@ -11,7 +11,7 @@ import socket
 import tarfile
 import time
 
-from localcloud import docker
+from localcloud import docker, images
 from localcloud.config import Cloud
 from localcloud.shell import CloudError, wait_until
 from localcloud.store import Document
@@ -29,6 +29,13 @@ def container(cloud: Cloud, droplet: Document) -> str:
     return f"groundcrew-{cloud.name}-droplet-{droplet['id']}"
 
 
+@docker.unless_records_only
+def prepare(cloud: Cloud, droplet: Document) -> None:
+    """Have the image that the host is made of."""
+    images.ensure(images.recipes([droplet["image"]]))
+
+
+@docker.unless_records_only
 def create(cloud: Cloud, droplet: Document) -> None:
     """Make the host and boot it. What a killed attempt left is removed first."""
     name = container(cloud, droplet)
@@ -41,6 +48,7 @@ def create(cloud: Cloud, droplet: Document) -> None:
     docker.docker("start", name)
 
 
+@docker.unless_records_only
 def wait_ready(cloud: Cloud, droplet: Document) -> None:
     """Wait until systemd has booted the host and sshd answers at its address."""
     name = container(cloud, droplet)
@@ -48,6 +56,7 @@ def wait_ready(cloud: Cloud, droplet: Document) -> None:
     wait_until(f"sshd of {name} at {droplet['address']}:22", lambda: _answers(droplet["address"]), seconds=BOOT_SECONDS)
 
 
+@docker.unless_records_only
 def power(cloud: Cloud, droplet: Document, action: str) -> None:
     """Switch the host as the action says; returns when it is done."""
     name = container(cloud, droplet)
@@ -66,6 +75,18 @@ def power(cloud: Cloud, droplet: Document, action: str) -> None:
     else:
         docker.docker("update", "--restart", "always", name)
         wait_ready(cloud, droplet)
+
+
+@docker.unless_records_only
+def rename(cloud: Cloud, droplet: Document, name: str) -> None:
+    docker.docker("exec", container(cloud, droplet), "hostname", name.split(".")[0])
+
+
+@docker.unless_records_only
+def restore(cloud: Cloud, droplet: Document) -> None:
+    """Switch off again what should be off, and on what should be on, after Docker itself was away."""
+    if droplet["status"] in ("off", "active"):
+        docker.quietly("stop" if droplet["status"] == "off" else "start", container(cloud, droplet))
 
 
 def _files(droplet: Document) -> bytes:

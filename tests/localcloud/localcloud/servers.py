@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 
-from localcloud import docker
+from localcloud import docker, images
 from localcloud.certificates import Authority
 from localcloud.config import Cloud
 from localcloud.shell import CloudError, wait_until
@@ -25,6 +25,13 @@ def container(cloud: Cloud, cluster: Document) -> str:
     return f"groundcrew-{cloud.name}-database-{cluster['id']}"
 
 
+@docker.unless_records_only
+def prepare(_cloud: Cloud) -> None:
+    """Have the image that the server is made of."""
+    images.ensure([images.database()])
+
+
+@docker.unless_records_only
 def create(cloud: Cloud, cluster: Document, sources: list[str] | None) -> None:
     """Start the server, closed to all but its sources from the first moment. What a killed attempt left is removed first."""
     name = container(cloud, cluster)
@@ -49,18 +56,21 @@ def create(cloud: Cloud, cluster: Document, sources: list[str] | None) -> None:
     wait_until(f"The start of {name}", lambda: _ready(name, cluster["engine"]), seconds=START_SECONDS, pause=0.2)
 
 
+@docker.unless_records_only
 def trust(cloud: Cloud, cluster: Document, sources: list[str] | None) -> None:
     """Admit these addresses only (None: everybody); one atomic change of the packet filter, kept over a restart."""
     command = "cat > /data/trusted.new && mv /data/trusted.new /data/trusted.sh && sh /data/trusted.sh"
     docker.docker("exec", "-i", container(cloud, cluster), "sh", "-c", command, stdin=_rules(sources))
 
 
+@docker.unless_records_only
 def psql(cloud: Cloud, cluster: Document, statement: str, database: str = "defaultdb") -> str:
     """Run SQL as the superuser, who exists on the server's own socket only."""
     command = ["psql", "-qtAX", "-p", "25060", "-v", "ON_ERROR_STOP=1", "-d", database]
     return docker.docker("exec", "-i", "-u", "postgres", container(cloud, cluster), *command, stdin=statement)
 
 
+@docker.unless_records_only
 def redis(cloud: Cloud, cluster: Document, *command: str) -> str:
     """Run a command as the cloud's own user."""
     script = 'REDISCLI_AUTH="$(cat /data/admin-password)" exec "$0-cli" --tls --insecure -p 25061 --user cloud --no-auth-warning "$@"'
@@ -70,6 +80,7 @@ def redis(cloud: Cloud, cluster: Document, *command: str) -> str:
     return answer
 
 
+@docker.unless_records_only
 def keep(cloud: Cloud, cluster: Document, file: str, text: str) -> None:
     """Change a file that the server reads at its next start."""
     docker.docker("exec", "-i", container(cloud, cluster), "sh", "-c", f"cat > /data/{file}.new && mv /data/{file}.new /data/{file}", stdin=text)

@@ -66,6 +66,11 @@ class Store:
         with self.transaction():
             self._db.execute("DELETE FROM document WHERE kind = ? AND id = ?", (kind, str(id_)))
 
+    def clear(self) -> None:
+        """Forget every document."""
+        with self.transaction():
+            self._db.execute("DELETE FROM document")
+
     @contextmanager
     def edit(self, kind: str, id_: str | int) -> Iterator[Document | None]:
         """Change a document in place; None when it is gone meanwhile."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,8 +39,11 @@ class World:
     def settings(self) -> Document:
         return {**SETTINGS, **(self.store.get("setting", "all") or {})}
 
-    def later(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Do something in the background. What is to be done stands in the state before, so a restart takes it up again."""
+    def later(self, work: Callable[..., Any], *arguments: Any, seconds: float = 0.0) -> None:
+        """Do something in the background. What is to be done stands in the state before, so a restart takes it up again.
+
+        seconds: how long it takes where nothing is really done; here it takes as long as it takes.
+        """
 
         def attempt() -> None:
             try:
@@ -48,6 +52,13 @@ class World:
                 log.exception("%s%r failed", getattr(work, "__name__", work), arguments)
 
         self._pool.submit(attempt)
+
+    def boot_out(self, started: float) -> None:
+        """Wait for what is left of the time that a boot takes at least."""
+        time.sleep(max(0.0, self.settings()["boot_seconds"] - (time.monotonic() - started)))
+
+    def catch_up(self) -> None:
+        """Called before each request is answered; threads do the work here."""
 
     def free_address(self, first: int, last: int) -> str:
         """An address of the network for a new host; the one longest unused comes first."""

@@ -26,7 +26,7 @@ class Idle(World):
         super().__init__(*arguments)
         self.noted: list[tuple[Any, ...]] = []
 
-    def later(self, work: Any, *arguments: Any) -> None:
+    def later(self, work: Any, *arguments: Any, seconds: float = 0.0) -> None:
         self.noted.append((work.__name__, *arguments))
 
 

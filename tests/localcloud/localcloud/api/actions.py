@@ -26,12 +26,16 @@ def start(world: World, type_: str, droplet: Document, details: Document | None 
         "region_slug": droplet["region"],
         "details": details or {},
     }
-    world.store.put("action", action["id"], action)
+    with world.store.transaction():
+        world.store.put("action", action["id"], action)
+        world.store.put("pending", droplet["id"], {"action": action["id"]})
     return action
 
 
 def end(world: World, action: Document, status: str) -> None:
-    world.store.put("action", action["id"], {**action, "status": status, "completed_at": now()})
+    with world.store.transaction():
+        world.store.put("action", action["id"], {**action, "status": status, "completed_at": now()})
+        world.store.delete("pending", action["resource_id"])
 
 
 def view(action: Document) -> Document:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
@@ -53,8 +54,8 @@ def required(data: Document, *names: str) -> list[Any]:
     return [data[name] for name in names]
 
 
-def page(key: str, items: list[Document]) -> Document:
-    """One page of a list, with its links."""
+def page(key: str, items: list[Document], show: Callable[[Document], Document] = dict) -> Document:
+    """One page of a list, with its links; ``show`` makes an item what the API shows."""
     per_page, number = _positive("per_page", 20), _positive("page", 1)
     if per_page > LARGEST_PAGE:
         raise unprocessable(f"per_page must be at most {LARGEST_PAGE}")
@@ -65,7 +66,7 @@ def page(key: str, items: list[Document]) -> Document:
         pages |= {"first": _link(1), "prev": _link(number - 1)}
     if number < last:
         pages |= {"next": _link(number + 1), "last": _link(last)}
-    return {key: items[start : start + per_page], "links": {"pages": pages} if pages else {}, "meta": {"total": len(items)}}
+    return {key: [show(item) for item in items[start : start + per_page]], "links": {"pages": pages} if pages else {}, "meta": {"total": len(items)}}
 
 
 def link(path: str) -> str:

@@ -34,6 +34,7 @@ def create_app(world: World, validator: Validator | None = None) -> Flask:
         if request.path.startswith("/_localcloud"):
             return None
         calls[f"{request.method} {request.path}"] += 1
+        world.catch_up()
         settings = world.settings()
         time.sleep(settings["latency_seconds"])
         if request.headers.get("Authorization") != f"Bearer {world.cloud.token}":

@@ -13,7 +13,7 @@ import uuid
 
 from flask import Blueprint, request
 
-from localcloud import images, servers, trusted
+from localcloud import servers, trusted
 from localcloud.api import database_users, tags
 from localcloud.api.answers import body, found, page, required, unprocessable
 from localcloud.api.catalog import REGIONS
@@ -71,7 +71,7 @@ def build(world: World, cluster_id: str) -> None:
         if cluster is None:
             return
         with world.locks["image-database"]:
-            images.ensure([images.database()])
+            servers.prepare(world.cloud)
         sources = trusted.sources(world, cluster)
         servers.create(world.cloud, cluster, sources)
         for name in cluster["databases"][1:]:
@@ -104,7 +104,7 @@ def register(app: Blueprint, world: World) -> None:
         with world.store.transaction():
             cluster = _new(world, body())
             world.store.put("database", cluster["id"], cluster)
-        world.later(build, world, cluster["id"])
+        world.later(build, world, cluster["id"], seconds=world.settings()["boot_seconds"])
         return {"database": view(world, cluster)}, 201
 
     @app.get("/v2/databases/<cluster_id>")

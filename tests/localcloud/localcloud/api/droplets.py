@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from localcloud import docker, hosts, images, trusted, userdata
+from localcloud import hosts, trusted, userdata
 from localcloud.api import actions
 from localcloud.api.account import find_key
 from localcloud.api.answers import body, found, link, page, required, unprocessable
@@ -38,7 +38,7 @@ def view(world: World, droplet: Document) -> Document:
         "memory": size["memory"],
         "vcpus": size["vcpus"],
         "disk": size["disk"],
-        "locked": any(action["status"] == "in-progress" for action in actions.of_droplet(world, droplet["id"])),
+        "locked": world.store.get("pending", droplet["id"]) is not None,
         "status": droplet["status"],
         "kernel": None,
         "created_at": droplet["created_at"],
@@ -63,10 +63,7 @@ def resume(world: World) -> None:
         if action["status"] == "in-progress":
             world.later(perform, world, action)
     for droplet in world.store.all("droplet"):
-        if droplet["status"] == "off":
-            docker.quietly("stop", hosts.container(world.cloud, droplet))
-        elif droplet["status"] == "active":
-            docker.quietly("start", hosts.container(world.cloud, droplet))
+        hosts.restore(world.cloud, droplet)
 
 
 def perform(world: World, action: Document) -> None:
@@ -91,11 +88,11 @@ def perform(world: World, action: Document) -> None:
 def _create(world: World, droplet: Document) -> Document:
     start = time.monotonic()
     with world.locks[f"image-{droplet['image']}"]:
-        images.ensure(images.recipes([droplet["image"]]))
+        hosts.prepare(world.cloud, droplet)
     hosts.create(world.cloud, droplet)
     hosts.wait_ready(world.cloud, droplet)
     trusted.refresh(world)
-    time.sleep(max(0.0, world.settings()["boot_seconds"] - (time.monotonic() - start)))
+    world.boot_out(start)
     log.info("droplet %s %s at %s: up in %.1f s", droplet["id"], droplet["name"], droplet["address"], time.monotonic() - start)
     return {"status": "active"}
 
@@ -108,7 +105,7 @@ def _act(world: World, droplet: Document, action: Document) -> Document:
     if kind == "resize":
         return {"size": details["size"]}
     if kind == "rename":
-        docker.docker("exec", hosts.container(world.cloud, droplet), "hostname", details["name"].split(".")[0])
+        hosts.rename(world.cloud, droplet, details["name"])
         return {"name": details["name"]}
     changed = set(droplet["features"]) ^ {"backups"}
     return {"features": sorted(changed)}
@@ -119,7 +116,7 @@ def register(app: Blueprint, world: World) -> None:
     def list_droplets() -> Document:
         tag, name = request.args.get("tag_name"), request.args.get("name")
         chosen = [one for one in world.store.all("droplet") if (tag is None or tag in one["tags"]) and (name is None or one["name"].lower() == name.lower())]
-        return page("droplets", [view(world, droplet) for droplet in chosen])
+        return page("droplets", chosen, lambda droplet: view(world, droplet))
 
     @app.post("/v2/droplets")
     def create_droplets() -> tuple[Document, int]:
@@ -131,7 +128,7 @@ def register(app: Blueprint, world: World) -> None:
             made = _make(world, names, template)
             begun = [actions.start(world, "create", droplet) for droplet in made]
         for action in begun:
-            world.later(perform, world, action)
+            world.later(perform, world, action, seconds=world.settings()["boot_seconds"])
         links = {
             "actions": [{"id": action["id"], "rel": "multiple_create" if many else "create", "href": link(f"/v2/actions/{action['id']}")} for action in begun]
         }
@@ -261,7 +258,7 @@ def _finish_deletion(world: World, droplet_ids: list[int]) -> None:
 
 def _begin(world: World, droplet: Document, data: Document) -> Document:
     (kind,) = required(data, "type")
-    if any(action["status"] == "in-progress" for action in actions.of_droplet(world, droplet["id"])):
+    if world.store.get("pending", droplet["id"]):
         raise unprocessable("Droplet already has a pending event.")
     if kind == "resize" and data.get("size") not in SIZES:
         raise unprocessable("You specified an invalid size for Droplet resize.")
