@@ -151,7 +151,7 @@ class Backup:
         if self._job.max_age is None:
             return None
         oldest = policy.timestamp(now - self._job.max_age)
-        proven = [entry for entry in entries if entry.restorable and entry.level == "V5"]
+        proven = [entry for entry in entries if entry.proven]
         return next((entry for entry in reversed(proven) if entry.manifest and entry.manifest.truth.taken_at >= oldest), None)
 
     def _sweep(self, identity: Identity, home: str) -> int:

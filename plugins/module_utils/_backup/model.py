@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 FORMAT = 1
+UNVERIFIED = "unverified"
+PROVEN = "V5"
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Verification:
-    """The record of one check, kept beside the backup. ``level``: V2 (read back and hashed) or V5 (restored, equal to the truth)."""
+    """The record of one check, kept beside the backup.
+
+    level: what was checked, from V1 (every object is there in its size) to V7 (the user's own questions); each includes those below it.
+    verdict: equal, different, or unverified when the check could not run, which proves nothing either way.
+    differences: what is wrong, or why it could not run.
+    """
 
     backup_id: str
     at: str
@@ -151,6 +158,23 @@ class Verification:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Verification:
         return cls(**{**data, "differences": tuple(data["differences"])})
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why a backup must stay, whatever the rules say. ``until``: ISO 8601 in UTC, None for as long as nobody releases it."""
+
+    backup_id: str
+    reason: str
+    owner: str
+    placed_at: str
+    until: str | None
+
+    def holds(self, now: str) -> bool:
+        return self.until is None or self.until > now
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -193,12 +217,23 @@ class Entry:
     manifest: Manifest | None
     problem: str | None
     verifications: tuple[Verification, ...]
+    hold: Hold | None = None
 
     @property
     def level(self) -> str:
-        """The level that the newest check proved, or "unverified"."""
-        newest = max(self.verifications, key=lambda record: record.at, default=None)
-        return newest.level if newest is not None and newest.verdict == "equal" else "unverified"
+        """The highest level proven since the last check that found something wrong, or "unverified". A check that could not run changes nothing."""
+        proven = UNVERIFIED
+        for record in sorted(self.verifications, key=lambda record: record.at, reverse=True):
+            if record.verdict == "different":
+                break
+            if record.verdict == "equal" and (proven == UNVERIFIED or record.level > proven):
+                proven = record.level
+        return proven
+
+    @property
+    def proven(self) -> bool:
+        """Whole, and restored equal to its truth: what retention counts as a backup."""
+        return self.restorable and self.level != UNVERIFIED and self.level >= PROVEN
 
     @property
     def restorable(self) -> bool:

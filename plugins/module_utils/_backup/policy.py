@@ -27,7 +27,12 @@ DATA = "data/"
 MANIFEST = "manifest.json"
 DELETING = "deleting.json"
 VERIFIED = "verified/"
+HOLD = "hold.json"
 FAILED = "failed/"
+
+
+class Damaged(OpsError):
+    """What is stored is not what was stored: a finding about the backup, where other errors are about the check."""
 
 
 def root(prefix: str, engine: str = "postgresql") -> str:
@@ -87,8 +92,8 @@ def group(listing: Iterable[Listed], folder: str) -> dict[str, Found]:
 
 
 def is_orphan(found: Found) -> bool:
-    """Left by a run that was killed, or by a removal that was. A backup whose manifest alone is gone was checked once, and is kept."""
-    return DELETING in found.objects or (MANIFEST not in found.objects and not found.verifications)
+    """Left by a run that was killed, or by a removal that was. A backup whose manifest alone is gone was checked or held once, and is kept."""
+    return DELETING in found.objects or (MANIFEST not in found.objects and HOLD not in found.objects and not found.verifications)
 
 
 def problem(manifest: Manifest, found: Mapping[str, int]) -> str | None:
@@ -106,7 +111,7 @@ def check_object(key: str, size: int, sha256: str, expected_size: int, expected_
     """Raise the error that names a damaged object."""
     if (size, sha256) != (expected_size, expected_sha256):
         what = f"has {size} bytes, not {expected_size}" if size != expected_size else "has another content than was stored"
-        raise OpsError(
+        raise Damaged(
             f"The backup is damaged: object {key} {what} (SHA-256 {sha256}, the manifest says {expected_sha256}). Nothing was restored; use another backup.",
             object=key,
             expected_sha256=expected_sha256,

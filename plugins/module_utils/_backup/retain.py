@@ -57,4 +57,4 @@ class Retain:
 
 def _candidate(entry: Entry, manifest: Manifest) -> retention.Candidate:
     taken_at = calendar.timegm(time.strptime(manifest.truth.taken_at, "%Y-%m-%dT%H:%M:%SZ"))
-    return retention.Candidate(entry.backup_id, taken_at, entry.restorable and entry.level == "V5")
+    return retention.Candidate(entry.backup_id, taken_at, entry.proven)
