@@ -1,0 +1,108 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to a Redis or Valkey server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+try:
+    import redis
+except ImportError:
+    redis = None  # type: ignore[assignment]
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+
+SPEC: dict[str, dict[str, Any]] = {
+    "login_host": {"type": "str", "required": True},
+    "login_port": {"type": "int", "default": 6379},
+    "login_user": {"type": "str", "default": "default"},
+    "login_password": {"type": "str", "no_log": True},
+    "ssl_mode": {"type": "str", "default": "verify-full", "choices": ["disable", "require", "verify-full"]},
+    "ca_cert": {"type": "path"},
+}
+
+TIMEOUT = 10.0  # seconds, to connect and for each answer
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where and as whom. ``repr`` never shows the password.
+
+    ssl_mode: disable, require (encrypt, whoever the server is), or verify-full.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str | None = field(repr=False)
+    ssl_mode: str
+    ca_cert: str | None = None
+
+    def login_as(self, user: str, password: str) -> Connection:
+        """The same server as somebody else."""
+        return replace(self, user=user, password=password)
+
+    @contextmanager
+    def open(self, *, binary: bool = False) -> Iterator[Any]:
+        """A client of one connection, closed at the end; answers are text, or bytes when ``binary``. Raises OpsError."""
+        with self._translated():
+            client = self._client(binary)
+            try:
+                client.ping()  # nothing is connected before the first command
+                yield client
+            finally:
+                client.close()
+
+    def refused(self) -> bool:
+        """Whether the server refuses this user and password. Raises OpsError when it answers something else or nothing."""
+        with self._translated():
+            client = self._client(binary=False)
+            try:
+                client.execute_command("ACL", "WHOAMI")
+            except redis.exceptions.AuthenticationError:
+                return True
+            except redis.exceptions.NoPermissionError:
+                return False  # let in, though not allowed to ask who it is
+            finally:
+                client.close()
+        return False
+
+    def _client(self, binary: bool) -> Any:
+        tls = {} if self.ssl_mode == "disable" else {"ssl": True, "ssl_ca_certs": self.ca_cert, **_PROOF[self.ssl_mode]}
+        return redis.Redis(
+            host=self.host,
+            port=self.port,
+            username=self.user,
+            password=self.password,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            single_connection_client=True,
+            decode_responses=not binary,
+            **tls,
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        if redis is None:
+            raise OpsError("The Python library redis is missing on this host: install Debian's package python3-redis.")
+        try:
+            yield
+        except redis.exceptions.RedisError as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise OpsError(f"Redis at {self.host}:{self.port}, as {self.user}: {said}") from error
+
+
+_PROOF: Mapping[str, Mapping[str, Any]] = {
+    "require": {"ssl_cert_reqs": "none", "ssl_check_hostname": False},
+    "verify-full": {"ssl_cert_reqs": "required", "ssl_check_hostname": True},
+}
+
+
+def from_params(params: Mapping[str, Any]) -> Connection:
+    """The connection that a module's options describe."""
+    return Connection(params["login_host"], params["login_port"], params["login_user"], params["login_password"], params["ssl_mode"], params["ca_cert"])
