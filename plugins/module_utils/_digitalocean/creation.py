@@ -22,10 +22,13 @@ def create_once(
     create: Callable[[Sequence[str]], object],
     missing: Callable[[Sequence[str]], list[str]],
     clock: Clock,
+    *,
+    doing: str = "Creating",
 ) -> None:
     """Create objects by name. After a request without an answer, look before asking for what is still missing.
 
     missing: those of the names that the account does not hold.
+    doing: what an error calls it.
     """
     wanted = list(names)
     for _attempt in range(ATTEMPTS):
@@ -37,8 +40,8 @@ def create_once(
             if not wanted:
                 return
     raise OpsError(
-        f"Creating {', '.join(wanted)} got no answer {ATTEMPTS} times, and the account does not show {'it' if len(wanted) == 1 else 'them'}."
-        " Check the API's status and run again: what exists by then is found, not created twice.",
+        f"{doing} {', '.join(wanted)} got no answer {ATTEMPTS} times, and the account does not show it."
+        " Check the API's status and run again: what was done by then is found, not done twice.",
         missing=wanted,
     )
 

@@ -12,7 +12,8 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, NotFoundError
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import lookup
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, NotFoundError, path
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation import create_once
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
 
@@ -33,6 +34,11 @@ def always_ready(_found: Object) -> bool:
     return True
 
 
+def attached_to_nothing(_found: Object) -> Any:
+    """An object of this kind stands for itself."""
+    return None
+
+
 @dataclass(frozen=True)
 class Update:
     """How some fields of an object that exists are changed: one request."""
@@ -40,8 +46,10 @@ class Update:
     fields: tuple[str, ...]
     method: str
     below: str  # path below the object
-    body: Callable[[State], Any]  # from the whole state that should be
+    body: Callable[[State], Any]  # from the whole state that should be; None: there is nothing to send
     at_creation: bool = False  # the request that creates the object does not take these fields
+    settles: bool = False  # takes effect some time after the answer
+    detached: bool = False  # is refused as long as the object is attached to something
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,9 @@ class Kind:
     create: the body of the request that creates it. updates: fields not named in one are fixed at creation.
     more: what needs another look. prepare: makes or requires what else has to exist, right before an act.
     ready: whether an object can be used. matches: whether an object is the one that is wanted.
-    address: the last part of its path.
+    address: the last part of its path. title: what messages call the object that is wanted.
+    detach: the body of the action that takes the object off what it is attached to, which has to precede its removal; None when it is not attached.
+    tagged_as: its type among the resources of a tag, for a kind whose tags can be changed.
     """
 
     noun: str
@@ -69,6 +79,9 @@ class Kind:
     ready: Callable[[Object], bool] = always_ready
     matches: Callable[[Object, State], bool] = lambda found, wanted: found["name"] == wanted["name"]
     address: Callable[[Object], str] = lambda found: str(found["id"])
+    title: Callable[[State], str] = lambda wanted: str(wanted.get("name"))
+    detach: Callable[[Object], Any] = attached_to_nothing
+    tagged_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,15 +123,14 @@ class Resource:
         self._seen = self._find()
         if self._seen is None:
             return None
-        state = {**self._kind.state(self._seen), **self._kind.more(self._client, self._seen)}
-        return {**state, "ready": self._kind.ready(self._seen)}
+        return {**self._state(self._seen), "ready": self._kind.ready(self._seen)}
 
     def desired(self, current: State | None) -> State | None:
         if not self._present:
             return None
         wanted = {**self._wanted, **({"ready": True} if self._patience.wait else {})}
         if current is not None:
-            changeable = {field for update in self._kind.updates for field in update.fields} | {"ready"}
+            changeable = {field for update in self._kind.updates for field in update.fields} | {"ready"} | ({"tags"} if self._kind.tagged_as else set())
             for field, should in wanted.items():
                 if field not in changeable and current.get(field) != should:
                     raise OpsError(
@@ -140,8 +152,9 @@ class Resource:
         for update in self._kind.updates:
             due = update.at_creation and any(field in planned.after for field in update.fields)
             if due if before is None else any(before.get(field) != planned.after.get(field) for field in update.fields):
-                self._client.send(update.method, f"{self._path()}{update.below}", update.body(planned.after))
-                self._look_ready()
+                self._update(update, planned.after)
+        if before is not None and self._kind.tagged_as:
+            self._retag(set(before["tags"]), set(planned.after["tags"]))
 
     def result(self, state: State | None) -> Mapping[str, Any]:
         if state is None:
@@ -150,7 +163,10 @@ class Resource:
 
     @property
     def _name(self) -> str:
-        return str(self._wanted.get("name"))
+        return self._kind.title(self._wanted)
+
+    def _state(self, found: Object) -> dict[str, Any]:
+        return {**self._kind.state(found), **self._kind.more(self._client, found)}
 
     def _collection(self) -> str | None:
         parent = self._parent()
@@ -182,11 +198,56 @@ class Resource:
         create_once([self._name], lambda _names: self._client.post(collection, self._kind.create(after)), self._missing, self._clock)
         self._seen = self._find()
 
+    def _update(self, update: Update, after: State) -> None:
+        if update.detached:
+            self._detach()
+        body = update.body(after)
+        if body is None:
+            return
+        should = {field: after[field] for field in update.fields if field in after}
+
+        def in_effect(found: Object | None) -> bool:
+            return found is not None and should.items() <= self._state(found).items()
+
+        self._insist(lambda: self._client.send(update.method, f"{self._path()}{update.below}", body), in_effect)
+        if update.settles:
+            self._look(f"{', '.join(should)} of {self._kind.noun} {self._name} to change", in_effect)
+        self._look_ready()
+
+    def _detach(self) -> None:
+        body = self._kind.detach(self._seen) if self._seen else None
+        if body is None:
+            return
+
+        def is_free(found: Object | None) -> bool:
+            return found is None or self._kind.detach(found) is None
+
+        self._insist(lambda: self._client.post(f"{self._path()}/actions", body), is_free)
+        self._look(f"{self._kind.noun} {self._name} to be detached", is_free)
+
+    def _retag(self, are: set[str], should: set[str]) -> None:
+        lookup.ensure_tags(self._client, should - are)
+        for tag in sorted(are ^ should):
+            self._retag_one(tag, on=tag in should)
+
+    def _retag_one(self, tag: str, *, on: bool) -> None:
+        body = {"resources": [{"resource_id": self._path().rpartition("/")[2], "resource_type": self._kind.tagged_as}]}
+        where = path("tags", tag, "resources")
+        self._insist(
+            lambda: self._client.post(where, body) if on else self._client.delete(where, body),
+            lambda found: found is not None and (tag in self._kind.state(found)["tags"]) == on,
+        )
+
+    def _insist(self, send: Callable[[], object], in_effect: Callable[[Object | None], bool]) -> None:
+        """Send a change; when no answer comes, send it again only if it did not take effect."""
+        create_once([self._name], lambda _names: send(), lambda names: [] if in_effect(self._find()) else list(names), self._clock, doing="Changing")
+
     def _missing(self, names: Sequence[str]) -> list[str]:
         return [] if self._find() else list(names)
 
     def _remove(self) -> None:
         try:
+            self._detach()
             self._client.delete(self._path())
         except NotFoundError:
             return  # somebody was faster
