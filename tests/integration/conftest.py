@@ -19,9 +19,9 @@ from localcloud import lifecycle
 from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
-from tests.integration.do_inprocess import account, endpoint
+from tests.integration.do_inprocess import account, records
 
-__all__ = ["account", "cloud", "endpoint"]
+__all__ = ["account", "cloud", "records"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
