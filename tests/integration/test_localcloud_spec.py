@@ -201,7 +201,7 @@ def test_a_droplet_with_its_tags_and_its_firewall(ask: Ask, droplet: dict[str, A
     ask("GET", path, status=404)
 
 
-def test_a_cluster_with_its_users_and_databases(ask: Ask, cluster: dict[str, Any]) -> None:
+def test_a_cluster_with_its_users_databases_and_pools(ask: Ask, cloud: Any, cluster: dict[str, Any]) -> None:
     path = f"/v2/databases/{cluster['id']}"
     for one in ("/v2/databases", path, f"{path}/ca", f"{path}/firewall", f"{path}/users", f"{path}/dbs", f"{path}/backups", f"{path}/events"):
         ask("GET", one)
@@ -214,7 +214,16 @@ def test_a_cluster_with_its_users_and_databases(ask: Ask, cluster: dict[str, Any
     assert ask("GET", f"{path}/firewall")["rules"][0]["value"] == "192.0.2.7"
     ask("PUT", f"{path}/maintenance", {"day": "tuesday", "hour": "14:00"}, status=204)
     ask("PUT", f"{path}/resize", {"size": "db-s-1vcpu-2gb", "num_nodes": 1}, status=202)
-    assert ask("GET", path)["database"]["size"] == "db-s-1vcpu-2gb"
+    resized = cloud.wait("The cluster", path, lambda status, body: body["database"]["status"] == "online")
+    assert resized["database"]["size"] == "db-s-1vcpu-2gb"
+    ask("PUT", f"{path}/upgrade", {"version": "17"}, status=422)
+    pool = {"name": "shop", "mode": "transaction", "size": 5, "db": "shop", "user": "app"}
+    ask("POST", f"{path}/pools", pool, status=201)
+    ask("PUT", f"{path}/pools/shop", {**pool, "size": 6}, status=204)
+    assert ask("GET", f"{path}/pools")["pools"][0]["size"] == 6
+    ask("DELETE", f"{path}/pools/shop", status=204)
+    assert ask("GET", f"{path}/replicas")["replicas"] == []
+    ask("POST", f"{path}/replicas", {"name": "spec-replica", "size": "db-s-1vcpu-2gb"}, status=501)
     ask("DELETE", f"{path}/dbs/shop", status=204)
     ask("DELETE", f"{path}/users/app", status=204)
     ask("DELETE", path, status=204)

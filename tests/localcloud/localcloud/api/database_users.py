@@ -50,7 +50,7 @@ def connection(cluster: Document) -> Document:
 def online(world: World, cluster_id: str) -> Document:
     """A cluster whose server runs."""
     cluster = found(world.store.get("database", cluster_id))
-    if cluster["status"] == "creating":
+    if cluster["status"] in ("creating", "forking"):
         raise ApiError(409, "conflict", "The cluster is still being created.")
     return cluster
 

@@ -6,28 +6,17 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
-import secrets
-import uuid
 
 from flask import Blueprint, request
 
 from localcloud import servers, trusted
-from localcloud.api import database_users, tags
-from localcloud.api.answers import body, found, page, required, unprocessable
-from localcloud.api.catalog import REGIONS
-from localcloud.api.projects import default_project
-from localcloud.api.vpcs import default_vpc
+from localcloud.api import database_orders, database_pools, database_replicas, database_users
+from localcloud.api.answers import ApiError, body, found, page, required, unprocessable
 from localcloud.certificates import Authority
 from localcloud.store import Document
-from localcloud.world import World, now
+from localcloud.world import World
 
-ADDRESSES = (150, 249)
-NAME = re.compile(r"[a-z][a-z0-9-]{2,62}")
-VERSIONS = {"pg": ["17"], "valkey": ["8"], "redis": ["8"]}
-SIZES = ["db-s-1vcpu-1gb", "db-s-1vcpu-2gb", "db-s-2vcpu-4gb"]
-STORAGE_MIB = dict(zip(SIZES, (10240, 30720, 61440), strict=True))
 POLICIES = ("noeviction", "allkeys_lru", "allkeys_random", "volatile_lru", "volatile_random", "volatile_ttl")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -61,7 +50,8 @@ def view(world: World, cluster: Document) -> Document:
 def resume(world: World) -> None:
     for cluster in world.store.all("database"):
         if cluster["status"] != "online":
-            world.later(build, world, cluster["id"])
+            world.later(change if "change" in cluster else build, world, cluster["id"])
+    database_replicas.resume(world)
 
 
 def build(world: World, cluster_id: str) -> None:
@@ -82,18 +72,23 @@ def build(world: World, cluster_id: str) -> None:
     trusted.refresh(world)
 
 
+def begin(world: World, cluster_id: str, status: str, fields: Document) -> None:
+    """Note a change that takes its time."""
+    with world.store.edit("database", cluster_id) as current:
+        if current is not None:
+            current |= {"status": status, "change": fields}
+    world.later(change, world, cluster_id, seconds=world.settings()["boot_seconds"])
+
+
+def change(world: World, cluster_id: str) -> None:
+    """Make a change that was begun. Safe to repeat."""
+    with world.store.edit("database", cluster_id) as current:
+        if current is not None:
+            current |= {**current.pop("change", {}), "status": "online"}
+    trusted.refresh(world)
+
+
 def register(app: Blueprint, world: World) -> None:
-    @app.get("/v2/databases/options")
-    def options() -> Document:
-        def offer(versions: list[str]) -> Document:
-            return {"regions": list(REGIONS), "versions": versions, "layouts": [{"num_nodes": 1, "sizes": SIZES}]}
-
-        engines = {engine: offer(versions) for engine, versions in VERSIONS.items()}
-        availability = {
-            engine: [{"version": version, "end_of_life": None, "end_of_availability": None} for version in versions] for engine, versions in VERSIONS.items()
-        }
-        return {"options": engines, "version_availability": availability}
-
     @app.get("/v2/databases")
     def list_clusters() -> Document:
         tag = request.args.get("tag_name")
@@ -102,7 +97,7 @@ def register(app: Blueprint, world: World) -> None:
     @app.post("/v2/databases")
     def create_cluster() -> tuple[Document, int]:
         with world.store.transaction():
-            cluster = _new(world, body())
+            cluster = database_orders.new(world, body())
             world.store.put("database", cluster["id"], cluster)
         world.later(build, world, cluster["id"], seconds=world.settings()["boot_seconds"])
         return {"database": view(world, cluster)}, 201
@@ -117,23 +112,40 @@ def register(app: Blueprint, world: World) -> None:
         name = servers.container(world.cloud, cluster)
         with world.store.transaction():
             world.store.delete("database", cluster_id)
+            database_replicas.forget(world, cluster_id)
             world.remove_container(name, cluster["address"], [name])
         world.later(_finish_deletion, world, cluster_id)
         return "", 204
 
     @app.put("/v2/databases/<cluster_id>/resize")
     def resize(cluster_id: str) -> tuple[str, int]:
-        cluster = database_users.online(world, cluster_id)
         data = body()
         size, nodes = required(data, "size", "num_nodes")
-        storage = data.get("storage_size_mib", max(cluster["storage_size_mib"], STORAGE_MIB.get(size, 0)))
-        _check_layout(size, nodes)
+        database_orders.check_layout(size, nodes)
+        # A replica is resized by its own id, like a cluster.
+        replica = world.store.get("replica", cluster_id)
+        cluster = replica or _changeable(cluster_id)
+        if replica and nodes != 1:
+            raise unprocessable("num_nodes of a read-only replica is 1")
+        storage = data.get("storage_size_mib") or max(cluster["storage_size_mib"], database_orders.STORAGE_MIB[size])
         if storage < cluster["storage_size_mib"]:
             raise unprocessable("storage_size_mib cannot be reduced")
-        with world.store.edit("database", cluster_id) as current:
-            if current is not None:
-                current |= {"size": size, "num_nodes": nodes, "storage_size_mib": storage}
+        fields = {"size": size, "storage_size_mib": storage}
+        if replica:
+            database_replicas.begin(world, cluster_id, "resizing", fields)
+        else:
+            begin(world, cluster_id, "resizing", {**fields, "num_nodes": nodes})
         return "", 202
+
+    @app.put("/v2/databases/<cluster_id>/upgrade")
+    def upgrade(cluster_id: str) -> tuple[str, int]:
+        cluster = _changeable(cluster_id)
+        (version,) = required(body(), "version")
+        offered = database_orders.versions(world)[cluster["engine"]]
+        if version not in offered or int(version) <= int(cluster["version"]):
+            raise unprocessable(f"invalid version {version}: the cluster has {cluster['version']}; available are newer ones of {', '.join(offered)}")
+        begin(world, cluster_id, "migrating", {"version": version})
+        return "", 204
 
     @app.get("/v2/databases/<cluster_id>/ca")
     def certificate(cluster_id: str) -> Document:
@@ -147,7 +159,7 @@ def register(app: Blueprint, world: World) -> None:
     @app.put("/v2/databases/<cluster_id>/firewall")
     def put_rules(cluster_id: str) -> tuple[str, int]:
         cluster = found(world.store.get("database", cluster_id))
-        rules = [_rule(world, cluster, rule) for rule in body().get("rules") or []]
+        rules = [database_orders.rule(world, cluster, rule) for rule in body().get("rules") or []]
         with world.store.edit("database", cluster_id) as current:
             if current is not None:
                 current["rules"] = rules
@@ -182,6 +194,12 @@ def register(app: Blueprint, world: World) -> None:
                 current["eviction_policy"] = policy
         return "", 204
 
+    def _changeable(cluster_id: str) -> Document:
+        cluster = database_users.online(world, cluster_id)
+        if cluster["status"] != "online":
+            raise ApiError(409, "conflict", f"The cluster is {cluster['status']}.")
+        return cluster
+
     def _memory_store(cluster_id: str) -> Document:
         cluster = database_users.online(world, cluster_id)
         if cluster["engine"] == "pg":
@@ -190,87 +208,17 @@ def register(app: Blueprint, world: World) -> None:
 
     @app.get("/v2/databases/<cluster_id>/backups")
     def list_backups(cluster_id: str) -> Document:
-        found(world.store.get("database", cluster_id))
-        return {"backups": []}
+        cluster = found(world.store.get("database", cluster_id))
+        taken = [{"created_at": cluster["created_at"], "size_gigabytes": 0.03, "incremental": False}]
+        return {"backups": taken if world.cloud.records_only and cluster["engine"] == "pg" else []}
 
     @app.get("/v2/databases/<cluster_id>/events")
     def list_events(cluster_id: str) -> Document:
         found(world.store.get("database", cluster_id))
         return page("events", [])
 
-    database_users.register(app, world)
-
-
-def _new(world: World, data: Document) -> Document:
-    name, engine, size, region, nodes = required(data, "name", "engine", "size", "region", "num_nodes")
-    if not NAME.fullmatch(name):
-        raise unprocessable("invalid cluster name: 3 to 63 lower case letters, digits and dashes, a letter first")
-    if engine not in VERSIONS:
-        raise unprocessable(f"The local cloud has no engine '{engine}'; it has {', '.join(VERSIONS)}.")
-    version = str(data.get("version") or VERSIONS[engine][-1])
-    if version not in VERSIONS[engine]:
-        raise unprocessable(f"invalid cluster engine version; available: {', '.join(VERSIONS[engine])}")
-    if region not in REGIONS:
-        raise unprocessable("invalid region")
-    _check_layout(size, nodes)
-    if any(cluster["name"] == name for cluster in world.store.all("database")):
-        raise unprocessable("cluster name is not available")
-    vpc = data.get("private_network_uuid") or default_vpc(world, region)["id"]
-    if not world.store.get("vpc", vpc):
-        raise unprocessable("invalid private_network_uuid")
-    for tag in data.get("tags") or []:
-        tags.require_tag(world, tag)
-    cluster: Document = {
-        "id": str(uuid.uuid4()),
-        "name": name,
-        "engine": engine,
-        "version": version,
-        "num_nodes": nodes,
-        "size": size,
-        "storage_size_mib": data.get("storage_size_mib") or STORAGE_MIB[size],
-        "region": region,
-        "status": "creating",
-        "created_at": now(),
-        "vpc_uuid": vpc,
-        "tags": data.get("tags") or [],
-        "databases": ["defaultdb"] if engine == "pg" else [],
-        "users": [{"name": "doadmin" if engine == "pg" else "default", "role": "primary", "password": database_users.password()}],
-        "admin_password": secrets.token_hex(16),
-        "eviction_policy": "noeviction",
-        "maintenance": {"day": "monday", "hour": "03:00:00", "pending": False, "description": []},
-        "project_id": data.get("project_id") or default_project(world)["id"],
-        "rules": [],
-        "address": world.free_address(*ADDRESSES),
-    }
-    cluster["rules"] = [_rule(world, cluster, rule) for rule in data.get("rules") or []]
-    return cluster
-
-
-def _rule(world: World, cluster: Document, rule: Document) -> Document:
-    kind, value = required(rule, "type", "value")
-    value = str(value)
-    if kind == "ip_addr":
-        try:
-            ipaddress.IPv4Network(value)
-        except ValueError as error:
-            raise unprocessable(f"invalid ip_addr rule: {value}") from error
-    elif kind == "droplet":
-        if not world.store.get("droplet", value):
-            raise unprocessable(f"droplet {value} does not exist")
-    elif kind == "tag":
-        if not world.store.get("tag", value):
-            raise unprocessable(f"tag {value} does not exist")
-    else:
-        raise unprocessable(f"The local cloud knows trusted sources of type ip_addr, droplet and tag, not '{kind}'.")
-    kept = next((old for old in cluster["rules"] if (old["type"], old["value"]) == (kind, value)), None)
-    return kept or {"uuid": str(uuid.uuid4()), "cluster_uuid": cluster["id"], "type": kind, "value": value, "created_at": now()}
-
-
-def _check_layout(size: str, nodes: int) -> None:
-    if size not in SIZES:
-        raise unprocessable("invalid size")
-    if nodes != 1:
-        raise unprocessable("The local cloud runs one node for each cluster: num_nodes must be 1.")
+    for part in (database_orders, database_users, database_pools, database_replicas):
+        part.register(app, world)
 
 
 def _finish_deletion(world: World, cluster_id: str) -> None:
