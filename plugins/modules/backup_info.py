@@ -100,7 +100,7 @@ backups:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import options, settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import options, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 
 SPEC = {
@@ -111,7 +111,7 @@ SPEC = {
 
 def main() -> None:
     spec = argspec.merge(options.S3, options.REPOSITORY, SPEC)
-    run.inform(AnsibleModule(argument_spec=spec, supports_check_mode=True), settings.information)
+    run.inform(AnsibleModule(argument_spec=spec, supports_check_mode=True), upkeep.information)
 
 
 if __name__ == "__main__":

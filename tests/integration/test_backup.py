@@ -20,7 +20,7 @@ from unittest.mock import Mock
 import psycopg2
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, policy, settings, transfer
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, policy, settings, transfer, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import find_tools
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -191,7 +191,7 @@ def test_a_missing_object_a_tampered_manifest_and_a_wrong_key_are_refused(source
     s3.delete_object(Bucket=source["bucket"], Key=key)
     with pytest.raises(OpsError, match=r"data/toc\.dat is missing"):
         restore(source, backup_id=made["backup_id"])
-    listed = settings.information(source)["backups"]
+    listed = upkeep.information(source)["backups"]
     assert [(backup["damaged"], backup["level"]) for backup in listed] == [(True, "unverified")]
     assert "restored" not in databases(source)
 
@@ -226,7 +226,7 @@ operation.apply(operation.plan())
     left = {key.split("/")[4] for key in keys(source)} - {older["backup_id"]}
     assert len(left) == 1
     assert [path for path in tmp_path.iterdir() if path.name.startswith("groundcrew")]
-    assert [entry["backup_id"] for entry in settings.information(source)["backups"]] == [older["backup_id"]]
+    assert [entry["backup_id"] for entry in upkeep.information(source)["backups"]] == [older["backup_id"]]
 
     newer = back_up(source)
     assert newer["swept"] == 1
@@ -408,7 +408,8 @@ def command(config: Path, state: Path, verb: str, *more: str) -> subprocess.Comp
 def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any], tmp_path: Path) -> None:
     fill(source)
     state, config = tmp_path / "state", tmp_path / "config.json"
-    config.write_text(json.dumps({**source, "keep": {"last": 1, "within_days": 0, "minimum": 1}}))
+    there = {**source, "login_db": "postgres"}
+    config.write_text(json.dumps({**source, "server": there, "level": "V5", "keep": {"last": 1, "within_days": 0, "minimum": 1}}))
     config.chmod(0o644)
     said = command(config, state, "backup")
     assert (said.returncode, "chmod 0400" in said.stderr) == (1, True)
@@ -419,11 +420,11 @@ def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any]
     for _time in range(2):
         assert command(config, state, "backup").returncode == 0
         assert command(config, state, "verify").returncode == 0
-    assert json.loads((state / "verify.json").read_text())["restore"]["verdict"] == "equal"
+    assert json.loads((state / "verify.json").read_text())["verification"]["verdict"] == "equal"
     assert command(config, state, "retain").returncode == 0
     decisions = json.loads((state / "retain.json").read_text())["retention"]
     assert [decision["keep"] for decision in decisions] == [False, True]
-    assert [backup["backup_id"] for backup in settings.information(source)["backups"]] == [decisions[1]["backup_id"]]
+    assert [backup["backup_id"] for backup in upkeep.information(source)["backups"]] == [decisions[1]["backup_id"]]
     assert {key.split("/")[4] for key in keys(source)} == {decisions[1]["backup_id"]}
 
     config.chmod(0o600)

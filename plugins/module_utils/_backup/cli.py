@@ -22,13 +22,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, settings, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
-OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {"backup": settings.backup, "verify": settings.verification, "retain": settings.retain}
+OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {"backup": settings.backup, "verify": upkeep.verification, "retain": upkeep.retain}
 STATE = Path("/var/lib/groundcrew/backup")
 
 

@@ -11,12 +11,10 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.backup import Backup, BackupJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket, Wanted
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue, describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore, RestoreJob
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import Keep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, S3Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
@@ -59,30 +57,6 @@ def restore(params: Params) -> Restore:
         bin_dir=params.get("bin_dir"),
     )
     return Restore(job, store(params), signer(params))
-
-
-def verification(params: Params) -> Restore:
-    """Restore the newest whole backup of ``login_db`` into a scratch database and drop that again."""
-    name = _required(params, "login_db")
-    scratch = {"login_db": params.get("maintenance_db") or "postgres", "database": name, "target_database": params.get("scratch_database") or f"{name}_verify"}
-    return restore({**params, **scratch, "backup_id": "latest", "drop_after": True, "verify": True})
-
-
-def retain(params: Params) -> Retain:
-    found = catalogue(params)
-    identity = found.identity(_required(params, "login_db"), params.get("system_id"))
-    try:
-        keep = Keep(**params.get("keep") or {})
-    except TypeError as error:
-        raise OpsError(f"The rules under keep are not understood: {error}.") from error
-    return Retain(identity, keep, params.get("prefix") or "", store(params), found)
-
-
-def information(params: Params) -> dict[str, Any]:
-    """Every backup, as a module returns it."""
-    found = catalogue(params)
-    identities = found.identities(params.get("database"), params.get("system_id"))
-    return {"backups": [describe(identity, entry) for identity in identities for entry in found.entries(identity)]}
 
 
 def catalogue(params: Params) -> Catalogue:
