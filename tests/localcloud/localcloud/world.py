@@ -20,7 +20,14 @@ from localcloud.store import Document, Store
 
 log = logging.getLogger("localcloud")
 
-SETTINGS: Document = {"latency_seconds": 0.0, "boot_seconds": 0.0, "rate_limit": 5000, "rate_window_seconds": 3600, "droplet_limit": 25}
+SETTINGS: Document = {
+    "latency_seconds": 0.0,
+    "boot_seconds": 0.0,
+    "settle_seconds": 0.0,
+    "rate_limit": 5000,
+    "rate_window_seconds": 3600,
+    "droplet_limit": 25,
+}
 
 
 def now() -> str:

@@ -14,12 +14,34 @@ from collections import Counter, deque
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from localcloud.api import account, actions, catalog, control, databases, droplets, firewalls, projects, tags, vpcs
+from localcloud.api import (
+    account,
+    actions,
+    catalog,
+    certificates,
+    control,
+    databases,
+    domains,
+    droplets,
+    firewalls,
+    load_balancers,
+    projects,
+    reserved_ips,
+    spaces_keys,
+    tags,
+    volumes,
+    vpcs,
+)
 from localcloud.api.answers import ApiError, not_found
 from localcloud.api.validation import Validator
 from localcloud.world import World
 
 log = logging.getLogger("localcloud")
+
+PARTS = (
+    *(account, actions, catalog, certificates, databases, domains, droplets, firewalls, load_balancers),
+    *(projects, reserved_ips, spaces_keys, tags, volumes, vpcs),
+)
 
 
 def create_app(world: World, validator: Validator | None = None) -> Flask:
@@ -91,7 +113,7 @@ def create_app(world: World, validator: Validator | None = None) -> Flask:
             ApiError(500, "server_error", f"A defect of the local cloud: {type(error).__name__}: {error}. The trace is in {world.cloud.log('api')}.")
         )
 
-    for part in (account, actions, catalog, databases, droplets, firewalls, projects, tags, vpcs):
+    for part in PARTS:
         routes = Blueprint(part.__name__.rpartition(".")[2], __name__)
         part.register(routes, world)
         app.register_blueprint(routes)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only this cloud has: faults, settings, counts of calls, violations of the specification. No token asked.
 
-* ``GET|PUT /_localcloud/settings``: latency_seconds, boot_seconds (a droplet stays ``new`` at least as long), rate_limit
+* ``GET|PUT /_localcloud/settings``: latency_seconds, boot_seconds (a droplet stays ``new`` at least as long),
+  settle_seconds (so much later a change of a load balancer, volume or reserved IP shows), rate_limit
   per rate_window_seconds, droplet_limit.
 * ``GET|POST|DELETE /_localcloud/faults``: ``{"method": "POST", "path": "/v2/droplets", "status": 500}`` for the next call (``"times": N``
   for N), ``path`` a pattern as of a shell. Either ``status`` (nothing is done; 429 takes ``retry_after``) or ``"drop": true`` (done, but the

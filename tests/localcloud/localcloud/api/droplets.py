@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from localcloud import hosts, trusted, userdata
-from localcloud.api import actions
+from localcloud.api import actions, volumes
 from localcloud.api.account import find_key
 from localcloud.api.answers import body, found, link, page, required, unprocessable
 from localcloud.api.catalog import IMAGES, REGIONS, SIZES, image
@@ -47,7 +47,7 @@ def view(world: World, droplet: Document) -> Document:
         "next_backup_window": {"start": droplet["created_at"], "end": droplet["created_at"]} if "backups" in droplet["features"] else None,
         "snapshot_ids": [],
         "image": IMAGES[droplet["image"]],
-        "volume_ids": [],
+        "volume_ids": volumes.of_droplet(world, droplet["id"]),
         "size": size,
         "size_slug": droplet["size"],
         "networks": {"v4": networks, "v6": []},

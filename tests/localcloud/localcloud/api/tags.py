@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tags, and what they are on: droplets and databases."""
+"""Tags, and what they are on: droplets, databases and volumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localcloud.store import Document
 from localcloud.world import World
 
 NAME = re.compile(r"[a-zA-Z0-9_\-:]{1,255}")
-KINDS = {"droplet": "droplets", "database": "databases"}
+KINDS = {"droplet": "droplets", "database": "databases", "volume": "volumes"}
 
 
 def require_tag(world: World, name: str) -> None:
@@ -31,7 +31,7 @@ def view(world: World, tag: Document) -> Document:
     for kind, key in KINDS.items():
         tagged = [document["id"] for document in world.store.all(kind) if tag["name"] in document["tags"]]
         resources[key] = {"count": len(tagged), **({"last_tagged_uri": link(f"/v2/{key}/{tagged[-1]}")} if tagged else {})}
-    for key in ("images", "volumes", "volume_snapshots"):
+    for key in ("images", "volume_snapshots"):
         resources[key] = {"count": 0}
     return {"name": tag["name"], "resources": {"count": sum(one["count"] for one in resources.values()), **resources}}
 
