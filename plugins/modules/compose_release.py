@@ -63,9 +63,34 @@ options:
         description: The same file as a dictionary (filter P(ansible.builtin.from_yaml#filter)), so that the host needs no YAML parser.
         type: dict
         required: true
+      part:
+        description: Compose is not given this file; another one extends or includes it.
+        type: bool
+        default: false
+  support_files:
+    description:
+      - Files that the Compose files name by a relative path, such as an C(env_file) or a mounted configuration, as the lookup
+        P(groundcrew.ops.compose_file#lookup) with O(groundcrew.ops.compose_file#lookup:support) returns them.
+      - They are part of the release, at the same path beside the Compose files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Path below the folder of the first Compose file.
+        type: str
+        required: true
+      content:
+        description: Content in base64. Never shown.
+        type: str
+        required: true
+      mode:
+        description: Permission bits in octal.
+        type: str
+        default: "0644"
   services:
     description:
-      - The services of the Compose files that make up the application. Exactly one is a web service. Required to release.
+      - The services of the Compose files that make up the application. At most one is a web service. Required to release.
     type: list
     elements: dict
     suboptions:
@@ -74,25 +99,27 @@ options:
         type: str
         required: true
       kind:
-        description: V(web) is switched by the proxy, V(worker) is started once the web service has proven itself and stopped with its grace.
+        description:
+          - V(web) is switched by the proxy, V(worker) is started once the web service has proven itself and stopped with its grace.
+          - V(data) (a database, a cache) is started once, in the project C(<name>-data), where the other services reach it by its name;
+            no release touches it again.
         type: str
-        choices: [web, worker]
+        choices: [web, worker, data]
         required: true
       image:
-        description: Image with its tag; it runs by the digest that the tag stands for at the registry.
+        description:
+          - Image with its tag; it runs by the digest that the tag stands for at the registry. Defaults to the Compose file's.
+          - A data service always runs the image of its Compose file.
         type: str
-        required: true
       port:
         description: Port that a web service listens on inside its container.
         type: int
       replicas:
-        description: How many containers run.
+        description: How many containers run. Defaults to C(deploy.replicas) or C(scale) of the Compose file, then to 1.
         type: int
-        default: 1
       stop_grace:
-        description: Seconds between the signal to end and the kill.
+        description: Seconds between the signal to end and the kill. Defaults to C(stop_grace_period) of the Compose file, then to 30.
         type: int
-        default: 30
       job_timeout:
         description: Seconds that the longest job of a worker may take; O(services[].stop_grace) must not be shorter.
         type: int
@@ -110,6 +137,41 @@ options:
     type: list
     elements: str
     default: []
+  environment_rules:
+    description:
+      - Rules for the environment beside the built-in ones (C(jwt-secret), C(cors-origin), C(database-tls), C(redis-tls), C(tls-off),
+        C(tls-unchecked), C(swagger-off), C(rate-limit-on), C(rate-limit-off), C(default-password), C(default-password-in-url)), and
+        changes to these.
+      - A value is looked at wherever it comes from, also in the secret that C(<NAME>_FILE) names.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      id:
+        description: Name of a built-in rule to change it, or of a new one.
+        type: str
+        required: true
+      names:
+        description: Pattern (Python) of the whole names of variables that the rule looks at. Required for a new rule.
+        type: str
+      remedy:
+        description: What a violation says after the variable's name. Required for a new rule.
+        type: str
+      required:
+        description: A variable with such a name must have a value.
+        type: bool
+      min_length:
+        description: Fewest characters.
+        type: int
+      matches:
+        description: Pattern that a value must hold; case is ignored.
+        type: str
+      forbids:
+        description: Pattern that a value must not hold; case is ignored.
+        type: str
+      disabled:
+        description: Why the rule is not applied to this application.
+        type: str
   migration:
     description: A command run once for each release, in its image and with its secrets, before it starts.
     type: dict
@@ -258,6 +320,17 @@ SPEC = {
             "name": {"type": "str", "required": True},
             "content": {"type": "str", "required": True},
             "model": {"type": "dict", "required": True},
+            "part": {"type": "bool", "default": False},
+        },
+    },
+    "support_files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True, "no_log": True},
+            "mode": {"type": "str", "default": "0644"},
         },
     },
     "services": {
@@ -265,17 +338,32 @@ SPEC = {
         "elements": "dict",
         "options": {
             "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": ["web", "worker"], "required": True},
-            "image": {"type": "str", "required": True},
+            "kind": {"type": "str", "choices": ["web", "worker", "data"], "required": True},
+            "image": {"type": "str"},
             "port": {"type": "int"},
-            "replicas": {"type": "int", "default": 1},
-            "stop_grace": {"type": "int", "default": 30},
+            "replicas": {"type": "int"},
+            "stop_grace": {"type": "int"},
             "job_timeout": {"type": "int", "default": 0},
         },
     },
     "environment": {"type": "dict", "default": {}},
     "secret_environment": {"type": "dict", "default": {}, "no_log": True},
     "required_environment": {"type": "list", "elements": "str", "default": []},
+    "environment_rules": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "id": {"type": "str", "required": True},
+            "names": {"type": "str"},
+            "remedy": {"type": "str"},
+            "required": {"type": "bool"},
+            "min_length": {"type": "int"},
+            "matches": {"type": "str"},
+            "forbids": {"type": "str"},
+            "disabled": {"type": "str"},
+        },
+    },
     "migration": {
         "type": "dict",
         "options": {

@@ -19,7 +19,10 @@ STOP_MARGIN = 60.0
 
 
 class Compose:
-    """The engine port. A slot is two projects, ``<app>-<slot>`` and ``<app>-<slot>-worker``, so that each stops alone."""
+    """The engine port. A slot is two projects, ``<app>-<slot>`` and ``<app>-<slot>-worker``, so that each stops alone.
+
+    Data services are in a project of their own, ``<app>-data``: started where they are missing, and left alone by every release.
+    """
 
     def __init__(self, app: str, store: Store, slots: dict[str, Slot], runner: Runner) -> None:
         self._app = app
@@ -43,6 +46,7 @@ class Compose:
         migration = release.migration
         if migration is None:
             return
+        self._start_data(release)
         ran = self._compose(release, slot, "web", "run", "--rm", "--no-deps", "-T", migration.service, *migration.command, timeout=migration.timeout)
         if ran.rc != 0:
             raise failed(ran, f"The migration of release {release.id} ({' '.join(migration.command)})")
@@ -51,6 +55,7 @@ class Compose:
         services = [service for service in release.services if service.kind == kind]
         if not services:
             return
+        self._start_data(release)
         scale = [argument for service in services for argument in ("--scale", f"{service.name}={service.replicas}")]
         started = self._compose(
             release,
@@ -68,6 +73,15 @@ class Compose:
         )
         if started.rc != 0:
             raise failed(started, f"Starting the {kind} services of release {release.id} in slot {slot}")
+
+    def _start_data(self, release: Release) -> None:
+        if not release.data:
+            return
+        files = [*self._files(release), str(self._store.write_data_override(self._app, release))]
+        arguments = ["up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout", "300", *(service.name for service in release.data)]
+        started = self._run_compose(f"{self._app}-data", release, files, arguments, PULL_TIMEOUT)
+        if started.rc != 0:
+            raise failed(started, f"Starting the data services of {self._app}")
 
     def containers(self) -> list[Container]:
         listed = self._docker("ps", "--all", "--no-trunc", "--filter", f"label=groundcrew.application={self._app}", "--format", "{{json .}}").stdout
@@ -101,6 +115,7 @@ class Compose:
         for slot in self._slots:
             for kind in ("web", "worker"):
                 self._docker("compose", "--project-name", self._project(slot, kind), "down", "--remove-orphans", timeout=600)
+        self._docker("compose", "--project-name", f"{self._app}-data", "down", "--remove-orphans", timeout=600)
 
     def _project(self, slot: str, kind: str) -> str:
         return f"{self._app}-{slot}" if kind == "web" else f"{self._app}-{slot}-{kind}"
@@ -112,12 +127,17 @@ class Compose:
         ).stdout.split()
 
     def _compose(self, release: Release, slot: str, kind: str, *arguments: str, timeout: float = 600.0) -> Completed:
+        return self._run_compose(self._project(slot, kind), release, [*self._files(release), str(self._store.override_path(slot))], arguments, timeout)
+
+    def _files(self, release: Release) -> list[str]:
+        return [str(self._store.folder(release.id) / file.name) for file in release.files if not file.part]
+
+    def _run_compose(self, project: str, release: Release, files: Sequence[str], arguments: Sequence[str], timeout: float) -> Completed:
         folder = self._store.folder(release.id)
-        files: Sequence[str] = [str(folder / file.name) for file in release.files] + [str(self._store.override_path(slot))]
         return self._docker(
             "compose",
             "--project-name",
-            self._project(slot, kind),
+            project,
             "--project-directory",
             str(folder),
             "--env-file",

@@ -14,19 +14,33 @@ SLOTS = ("a", "b")
 
 @dataclass(frozen=True)
 class ComposeFile:
-    """One of the user's Compose files: its name, its text as it is, and what the text says."""
+    """One of the user's Compose files: its name, its text as it is, and what the text says.
+
+    name: path below the folder of the first file.
+    part: Compose is not given it; another one extends or includes it.
+    """
 
     name: str
     content: str
     model: Mapping[str, Any]
+    part: bool = False
+
+
+@dataclass(frozen=True)
+class SupportFile:
+    """A file beside the Compose files that one of them needs, such as an env_file or a mounted configuration. content: in base64."""
+
+    name: str
+    content: str = field(repr=False)
+    mode: int = 0o644
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the Compose files that a release rolls.
+    """A service of the Compose files.
 
-    kind: "web" (behind the proxy) or "worker".
-    image: reference with a tag, as the registry knows it.
+    kind: "web" (behind the proxy) and "worker" are rolled by a release; "data" is started once and never touched again.
+    image: reference with a tag, as the registry knows it; a data service runs the image of its Compose file.
     port: what a web service listens on inside its container.
     stop_grace, job_timeout: seconds.
     """
@@ -63,6 +77,17 @@ class Migration:
 
 
 @dataclass(frozen=True)
+class Schema:
+    """What a release's migration makes of the database.
+
+    version: rises with each change of the schema. oldest: releases of this version of the schema and later still work with it.
+    """
+
+    version: int
+    oldest: int
+
+
+@dataclass(frozen=True)
 class Health:
     """How a slot proves that it can take traffic.
 
@@ -95,10 +120,17 @@ class Release:
     services: tuple[Service, ...]
     migration: Migration | None = None
     concealed: tuple[str, ...] = ()
+    support: tuple[SupportFile, ...] = ()
+    schema: Schema | None = None
 
     @property
-    def web(self) -> Service:
-        return next(service for service in self.services if service.kind == "web")
+    def web(self) -> Service | None:
+        """The service behind the proxy; an application of workers alone has none."""
+        return next((service for service in self.services if service.kind == "web"), None)
+
+    @property
+    def data(self) -> tuple[Service, ...]:
+        return tuple(service for service in self.services if service.kind == "data")
 
     @property
     def workers(self) -> tuple[Service, ...]:
@@ -106,10 +138,11 @@ class Release:
 
     @property
     def replicas(self) -> dict[str, int]:
-        return {service.name: service.replicas for service in self.services}
+        """Of what is rolled."""
+        return {service.name: service.replicas for service in self.services if service.kind != "data"}
 
     def occupy(self, slot: str) -> Occupant:
-        return Occupant(slot, self.id, self.web.name, self.replicas)
+        return Occupant(slot, self.id, self.web.name if self.web else None, self.replicas)
 
 
 @dataclass(frozen=True)
@@ -129,29 +162,33 @@ class Slot:
 
 @dataclass(frozen=True)
 class Occupant:
-    """A release that sits in a slot, with its replicas by service. web: the service behind the proxy."""
+    """A release that sits in a slot, with its replicas by service. web: the service behind the proxy, if there is one."""
 
     slot: str
     release: str
-    web: str
+    web: str | None
     replicas: Mapping[str, int]
 
     @property
     def servers(self) -> int:
-        return self.replicas[self.web]
+        return self.replicas[self.web] if self.web else 0
 
 
 @dataclass(frozen=True)
 class Pending:
     """A release in progress: enough to finish it or to take it back after a crash.
 
-    state: what is being done, written before it is done. switched: the proxy may have been told.
+    state: what is being done, written before it is done; since: seconds since the epoch. switched: the proxy may have been told.
+    rollback: to a release that was committed before. origin: the stored release that the target was derived from.
     """
 
     run: str
     state: str
     target: Occupant
     switched: bool = False
+    rollback: bool = False
+    origin: str | None = None
+    since: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,13 +196,14 @@ class State:
     """What the host remembers of an application.
 
     active: what serves. committed: ids of releases that were committed, oldest first, each once.
-    migrated: ids whose migration has succeeded.
+    migrated: ids whose migration has succeeded. schema: what the newest of them made of the database.
     """
 
     active: Occupant | None = None
     pending: Pending | None = None
     committed: tuple[str, ...] = ()
     migrated: tuple[str, ...] = ()
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)

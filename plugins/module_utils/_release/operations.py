@@ -15,12 +15,15 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
-from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release import composefile, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release import environment as environments
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Outcome, Settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Health, Migration, Release, Secret, Service, Slot
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Health, Migration, Release, Secret, Slot, SupportFile
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Probe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect, Registry
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -40,16 +43,26 @@ class Application:
         self.slots = {name: Slot(name, first_port) for name, first_port in params["slots"].items()}
         health = Health(**params["health"])
         self.store = make_store(params, clock)
-        self.probe = HttpProbe(proxy["url"], proxy["host"], health, clock)
+        engine = Compose(self.name, self.store, self.slots, Runner())
+        headless = self._headless(params)
+        self.probe: Probe = RunningProbe(engine, self.store) if headless else HttpProbe(proxy["url"], proxy["host"], health, clock)
         self.machine = Machine(
             Settings(self.name, self.slots, health, params["drain_timeout"], params["keep"]),
             self.store,
-            Compose(self.name, self.store, self.slots, Runner()),
-            Haproxy(proxy["backend"] or f"app_{self.name}", proxy["socket"], proxy["state_file"]),
+            engine,
+            NoProxy() if headless else Haproxy(proxy["backend"] or f"app_{self.name}", proxy["socket"], proxy["state_file"]),
             self.probe,
             LocalHost((self.store.root, ENGINE_FOLDER), params["free_space"]),
             clock,
         )
+
+    def _headless(self, params: Params) -> bool:
+        """Whether no web service was ever here and none is to come."""
+        asked = params.get("services")
+        if asked:
+            return not any(service["kind"] == "web" for service in asked) and all(seat.web is None for seat in self.store.seats().values())
+        active = self.store.read().active
+        return active is not None and active.web is None
 
     def active(self) -> Release | None:
         active = self.store.read().active
@@ -129,20 +142,25 @@ class Deploy:
 
     def _describe(self) -> Release:
         params = self._params
-        files = tuple(ComposeFile(file["name"], file["content"], file["model"]) for file in params["files"])
-        services = tuple(Service(**service) for service in params["services"])
+        files = tuple(ComposeFile(**file) for file in params["files"])
+        support = tuple(SupportFile(each["name"], each["content"], int(each["mode"], 8)) for each in params["support_files"])
+        services = tuple(composefile.complete(service, files) for service in params["services"])
         concealed = _texts(params["secret_environment"])
         environment = {**_texts(params["environment"]), **concealed}
         secrets = make_secrets(params["secrets"] or ())
         migration = (
             Migration(params["migration"]["service"], tuple(params["migration"]["command"]), params["migration"]["timeout"]) if params["migration"] else None
         )
-        found = policy.violations(files, services, environment, secrets, params["required_environment"], self._application.slots, migration)
+        rules = environments.make_rules(params["environment_rules"], params["required_environment"])
+        found = [
+            *composefile.violations(files, services, self._application.slots, migration, [each.name for each in support]),
+            *environments.violations(environment, secrets, rules),
+        ]
         if found:
             listed = "".join(f"\n- {each}" for each in found)
             raise OpsError(f"{self._application.name} {params['version']} cannot be released; nothing was changed:{listed}", violations=found)
-        images = {service.name: self._registry.pin(service.image) for service in services}
-        return policy.make_release(params["version"], images, files, environment, secrets, services, migration, tuple(concealed))
+        images = {service.name: self._registry.pin(service.image) for service in services if service.kind != "data"}
+        return policy.make_release(params["version"], images, files, environment, secrets, services, migration, tuple(concealed), support)
 
 
 class Rollback:
@@ -168,7 +186,7 @@ class Rollback:
         current = {secret.name: secret for secret in make_secrets(self._params["secrets"] or ())}
         secrets = tuple(current.get(secret.name, secret) for secret in stored.secrets)
         derived = policy.make_release(
-            stored.version, stored.images, stored.files, stored.environment, secrets, stored.services, stored.migration, stored.concealed
+            stored.version, stored.images, stored.files, stored.environment, secrets, stored.services, stored.migration, stored.concealed, stored.support
         )
         return (stored, None) if derived.id == stored.id else (derived, stored.id)
 
@@ -229,8 +247,10 @@ def _release_steps(target: Release, slot: str, reasons: Sequence[str], *, migrat
         f"release {target.id}, because {'; '.join(reasons)}",
         *(f"pull {image}" for image in sorted(set(target.images.values()))),
         migration,
-        f"start {target.web.replicas} {target.web.name} in slot {slot} and probe each until healthy",
-        f"start {workers}" if workers else None,
-        f"switch the proxy to slot {slot}, wait until the other slot has nothing in flight, stop it",
+        f"start {target.web.replicas} {target.web.name} in slot {slot} and probe each until healthy" if target.web else None,
+        f"start {workers}{'' if target.web else f' in slot {slot}'}" if workers else None,
+        f"switch the proxy to slot {slot}, wait until the other slot has nothing in flight, stop it"
+        if target.web
+        else "stop the other slot, each job finished",
     ]
     return [step for step in steps if step]

@@ -10,13 +10,13 @@
     state.json                 what serves, what is in progress, what was committed
     journal.jsonl              intent and outcome of every step
     logs/                      what a failed release said
-    lock                       held while something changes, with its holder
+    lease.json                 who may change something here, until when, under which token
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -29,7 +29,9 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import sync_folder, write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.journal import Journal
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.lease import Grant, Lease
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._release import composefile
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
     SLOTS,
     ComposeFile,
@@ -37,40 +39,57 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
     Occupant,
     Pending,
     Release,
+    Schema,
     Secret,
     Service,
     Slot,
     State,
+    SupportFile,
 )
+
+DATA = "groundcrew-data"
 
 
 class Store:
     """Reads never create anything; ``open`` makes the folders before the first write.
 
     secret_owner: the numeric user that the application runs as, who may read the secret files.
+    lease_seconds: how long a run holds the lease without a sign of life.
     """
 
-    def __init__(self, root: str | Path, *, secret_owner: int = 0, clock: Clock | None = None) -> None:
+    def __init__(self, root: str | Path, *, secret_owner: int = 0, clock: Clock | None = None, lease_seconds: float = 60.0) -> None:
         self.root = Path(root)
+        self._lease = Lease(self.root / "lease.json", seconds=lease_seconds, clock=clock)
         self._secret_owner = secret_owner
         self._clock = clock or Clock()
         self._journal = Journal(self.root / "journal.jsonl", self._clock)
 
     @contextmanager
-    def open(self, run: str) -> Iterator[None]:
-        """Make the folders and hold the lock, or say who holds it."""
+    def open(self, run: str, *, steal: bool = False, wait: float = 0.0) -> Iterator[None]:
+        """Make the folders and hold the lease, or say who holds it.
+
+        A run that leaves a release in progress on purpose keeps the lease for its next call. One that fails gives it back: what it
+        left is the next run's to finish.
+        steal: take the lease from whoever has it. wait: seconds to wait for a run that shows no process on this host.
+        """
         for folder in ("releases", "slots", "logs"):
             (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
-        with open(self.root / "lock", "a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                lock.seek(0)
-                raise OpsError(f"Another run works on {self.root}: {lock.read().strip() or 'unknown holder'}. Wait for it to end and run again.") from error
-            lock.truncate(0)
-            lock.write(json.dumps({"run": run, "process": os.getpid(), "host": socket.gethostname(), "since": round(self._clock.now())}))
-            lock.flush()
-            yield
+        self._lease.take(run, holder(), steal=steal, wait=wait)
+        try:
+            with self._lease.beating():
+                yield
+            if self.root.exists() and self.read().pending:
+                self._lease.pause()
+        finally:
+            if self.root.exists():
+                self._lease.drop()
+
+    def leave(self, point: str) -> None:
+        """Asked at each named point, before something outside changes. Raises Fenced when the lease went to somebody else."""
+        self._lease.check()
+
+    def lease(self) -> Grant:
+        return self._lease.read()
 
     # state
 
@@ -82,10 +101,13 @@ class Store:
             pending=Pending(**{**pending, "target": Occupant(**pending["target"])}) if pending else None,
             committed=tuple(raw.get("committed", ())),
             migrated=tuple(raw.get("migrated", ())),
+            schema=_schema(raw.get("schema")),
         )
 
     def write(self, state: State) -> None:
-        self._save("state.json", dataclasses.asdict(state))
+        """Nobody else's lease can begin between the look at the token and the write."""
+        with self._lease.guard():
+            self._save("state.json", dataclasses.asdict(state))
 
     def seat(self, occupant: Occupant) -> None:
         """Write which release sits in a slot, before it is started there."""
@@ -118,7 +140,9 @@ class Store:
         shutil.rmtree(building, ignore_errors=True)
         (building / "secrets").mkdir(parents=True, mode=0o755)
         for file in release.files:
-            write_atomic(building / file.name, file.content)
+            _write_below(building, file.name, file.content.encode(), 0o644)
+        for support in release.support:
+            _write_below(building, support.name, base64.b64decode(support.content), support.mode)
         write_atomic(building / ".env", render_environment(release.environment), mode=0o600)
         for secret in release.secrets:
             write_atomic(building / "secrets" / secret.name, secret.value, mode=0o400)
@@ -126,7 +150,8 @@ class Store:
         record = {
             **dataclasses.asdict(release),
             "origin": origin,
-            "files": [{"name": file.name, "model": file.model} for file in release.files],
+            "files": [{"name": file.name, "model": file.model, "part": file.part} for file in release.files],
+            "support": [{"name": support.name, "mode": support.mode} for support in release.support],
             "secrets": [{"name": secret.name, "version": secret.version} for secret in release.secrets],
         }
         write_atomic(building / "release.json", json.dumps(record, indent=1, sort_keys=True), mode=0o600)
@@ -144,12 +169,14 @@ class Store:
             id=raw["id"],
             version=raw["version"],
             images=raw["images"],
-            files=tuple(ComposeFile(file["name"], (folder / file["name"]).read_text(encoding="utf-8"), file["model"]) for file in raw["files"]),
+            files=tuple(ComposeFile(**file, content=(folder / file["name"]).read_text(encoding="utf-8")) for file in raw["files"]),
             environment=raw["environment"],
             secrets=tuple(Secret(each["name"], each["version"], (folder / "secrets" / each["name"]).read_text(encoding="utf-8")) for each in raw["secrets"]),
             services=tuple(Service(**service) for service in raw["services"]),
             migration=Migration(**{**raw["migration"], "command": tuple(raw["migration"]["command"])}) if raw["migration"] else None,
             concealed=tuple(raw["concealed"]),
+            support=tuple(SupportFile(**each, content=base64.b64encode((folder / each["name"]).read_bytes()).decode()) for each in raw["support"]),
+            schema=_schema(raw.get("schema")),
         )
 
     def origin(self, release: str) -> str | None:
@@ -172,6 +199,10 @@ class Store:
     def write_override(self, app: str, release: Release, slot: Slot) -> None:
         self._save(f"slots/{slot.name}.override.json", override(app, release, slot, self.folder(release.id)), mode=0o644)
 
+    def write_data_override(self, app: str, release: Release) -> Path:
+        self._save("slots/data.override.json", data_override(app, release), mode=0o644)
+        return self.root / "slots" / "data.override.json"
+
     def log_path(self, name: str) -> Path:
         return self.root / "logs" / name
 
@@ -191,16 +222,22 @@ class Store:
 
 
 def override(app: str, release: Release, slot: Slot, folder: Path) -> dict[str, Any]:
-    """What a slot adds to the user's files: ports on loopback, images by digest, secrets, labels, the identity."""
+    """What a slot adds to the user's files: ports on loopback, images by digest, secrets, labels, the identity, and the way to the data services.
+
+    A named volume is the application's, not the slot's: both slots have it, under the name that one project of Compose would give it.
+    """
     mounts = [f"{folder}/secrets/{secret.name}:/run/secrets/{secret.name}:ro" for secret in release.secrets]
     services: dict[str, Any] = {}
     for service in release.services:
+        if service.kind == "data":
+            continue
         services[service.name] = {
             "image": release.images[service.name],
             "environment": {"RELEASE_ID": release.id},
             "labels": {"groundcrew.application": app, "groundcrew.release": release.id, "groundcrew.slot": slot.name, "groundcrew.service": service.name},
             "stop_grace_period": f"{service.stop_grace}s",
             **({"volumes": mounts} if mounts else {}),
+            **({"networks": attached(app, release, service.name)} if release.data else {}),
         }
         if not any("restart" in (_definition(file, service.name)) for file in release.files):
             services[service.name]["restart"] = "unless-stopped"
@@ -208,12 +245,41 @@ def override(app: str, release: Release, slot: Slot, folder: Path) -> dict[str, 
             ports = slot.ports(service.replicas)
             published = str(ports[0]) if len(ports) == 1 else f"{ports[0]}-{ports[-1]}"
             services[service.name]["ports"] = [{"target": service.port, "published": published, "host_ip": "127.0.0.1", "protocol": "tcp", "mode": "host"}]
-    return {"services": services}
+    shared = {"networks": {DATA: {"name": f"{app}-data", "external": True}}} if release.data else {}
+    return {"services": services, **_volumes(app, release), **shared}
+
+
+def data_override(app: str, release: Release) -> dict[str, Any]:
+    """What the project of the data services adds: a network that the slots share with it."""
+    services = {
+        service.name: {
+            "networks": attached(app, release, service.name),
+            "labels": {"groundcrew.data": app, "groundcrew.service": service.name},
+        }
+        for service in release.data
+    }
+    return {"services": services, **_volumes(app, release), "networks": {DATA: {"name": f"{app}-data"}}}
+
+
+def attached(app: str, release: Release, service: str) -> dict[str, Any]:
+    """The networks of a service that Compose would give it, and the one to the data services."""
+    return {**{name: {} for name in composefile.networks(service, release.files) or ("default",)}, DATA: {}}
+
+
+def _volumes(app: str, release: Release) -> dict[str, Any]:
+    unnamed = [name for name, volume in composefile.volumes(release.files).items() if not volume.get("external") and not volume.get("name")]
+    return {"volumes": {name: {"name": f"{app}_{name}"} for name in unnamed}} if unnamed else {}
 
 
 def render_environment(environment: Mapping[str, str]) -> str:
     """An ``.env`` file in which every value is literal: no interpolation, no comment, no stripping."""
     return "".join("{}='{}'\n".format(name, value.replace("'", "\\'")) for name, value in sorted(environment.items()))
+
+
+def _write_below(folder: Path, name: str, content: bytes, mode: int) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    write_atomic(path, content, mode=mode)
 
 
 def _definition(file: ComposeFile, service: str) -> Mapping[str, Any]:
@@ -222,3 +288,14 @@ def _definition(file: ComposeFile, service: str) -> Mapping[str, Any]:
 
 def _occupant(raw: Mapping[str, Any] | None) -> Occupant | None:
     return Occupant(**raw) if raw else None
+
+
+def _schema(raw: Mapping[str, Any] | None) -> Schema | None:
+    return Schema(**raw) if raw else None
+
+
+def holder() -> str:
+    """Who runs this, for whoever is kept waiting."""
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return f"{user} from {client}" if client else f"{user} on {socket.gethostname()}"

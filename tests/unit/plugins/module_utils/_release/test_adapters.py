@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import socket
 import threading
@@ -20,8 +22,18 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Response
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Occupant, Pending, Server, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
+    ComposeFile,
+    Health,
+    Occupant,
+    Pending,
+    Server,
+    Service,
+    State,
+    SupportFile,
+)
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Registry, parse
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, override, render_environment
@@ -289,6 +301,48 @@ def test_a_slot_starts_in_its_own_project(tmp_path: Path) -> None:
     web, worker = (" ".join(argv) for argv in runner.argv)
     assert web.startswith("docker compose --project-name shop-b --project-directory ") and web.endswith("--remove-orphans --scale api=2 api")
     assert worker.startswith("docker compose --project-name shop-b-worker ") and worker.endswith("--scale worker=1 worker")
+
+
+def test_data_services_start_once_in_a_project_of_their_own(tmp_path: Path) -> None:
+    engine, runner = compose(tmp_path)
+    (tmp_path / "slots").mkdir()
+    files = (ComposeFile("compose.yml", "", {"services": {"db": {"networks": ["inner"]}, "api": {}}, "volumes": {"pg": None, "own": {"name": "x"}}}),)
+    release = dataclasses.replace(make("1.0.0"), files=files, services=(*make("1.0.0").services, Service("db", "data", "")))
+    engine.start(release, "a", "web")
+    data, web = (" ".join(argv) for argv in runner.argv)
+    assert data.startswith("docker compose --project-name shop-data ") and data.endswith("up --detach --no-deps --no-recreate --wait --wait-timeout 300 db")
+    assert web.endswith("--scale api=2 api")
+    told = json.loads((tmp_path / "slots" / "data.override.json").read_text())
+    assert told["services"]["db"]["networks"] == {"inner": {}, "groundcrew-data": {}} and told["networks"] == {"groundcrew-data": {"name": "shop-data"}}
+    slot = override("shop", release, SLOTS["a"], tmp_path)
+    assert set(slot["services"]) == {"api", "worker"} and slot["services"]["api"]["networks"] == {"default": {}, "groundcrew-data": {}}
+    assert slot["volumes"] == told["volumes"] == {"pg": {"name": "shop_pg"}}
+    assert slot["networks"] == {"groundcrew-data": {"name": "shop-data", "external": True}}
+
+
+def test_support_files_are_stored_with_their_mode_and_path(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.open("run"):
+        release = dataclasses.replace(make("1.0.0"), support=(SupportFile("conf/run.sh", base64.b64encode(b"\xff").decode(), 0o755),))
+        store.add(release, None)
+    path = store.folder(release.id) / "conf" / "run.sh"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"\xff", 0o755)
+    assert store.load(release.id) == release
+
+
+def test_workers_alone_serve_when_they_run(tmp_path: Path) -> None:
+    labels = "groundcrew.application=shop,groundcrew.release=r,groundcrew.service=worker,groundcrew.slot=a"
+    row = json.dumps({"State": "running", "Labels": labels})
+    engine, _runner = compose(tmp_path, ps=Completed((), 0, f"{row}\n", ""))
+    store = Store(tmp_path)
+    probe = RunningProbe(engine, store)
+    assert probe.serving().status == 0
+    for wanted, status in ((1, 200), (2, 503)):
+        with store.open("run"):
+            store.write(State(active=Occupant("a", "r", None, {"worker": wanted})))
+        assert probe.serving().status == status
+    proxy = NoProxy()
+    assert (proxy.servers(), proxy.sessions(), proxy.saved()) == ({}, {}, {})
 
 
 def test_failures_of_the_engine_say_what_failed(tmp_path: Path) -> None:

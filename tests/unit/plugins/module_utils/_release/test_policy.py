@@ -13,9 +13,17 @@ import yaml
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Migration, Occupant, Release, Secret, Service, Slot, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
+    ComposeFile,
+    Migration,
+    Occupant,
+    Release,
+    Secret,
+    Service,
+    State,
+    SupportFile,
+)
 
-SLOTS = {"a": Slot("a", 20000), "b": Slot("b", 20010)}
 API = Service("api", "web", "r/shop:1", 3000)
 WORKER = Service("worker", "worker", "r/shop:1", stop_grace=30, job_timeout=20)
 TEXT = "services:\n  api:\n    image: x\n  worker:\n    image: x\n"
@@ -23,11 +31,6 @@ TEXT = "services:\n  api:\n    image: x\n  worker:\n    image: x\n"
 
 def file(text: str = TEXT, name: str = "compose.yml") -> ComposeFile:
     return ComposeFile(name, text, yaml.safe_load(text))
-
-
-def found(text: str = TEXT, **changes: Any) -> list[str]:
-    given: dict[str, Any] = {"services": [API, WORKER], "environment": {}, "secrets": [], "required": [], "slots": SLOTS}
-    return policy.violations([file(text)], **{**given, **changes})
 
 
 def release(**changes: Any) -> Release:
@@ -58,6 +61,7 @@ def test_equal_releases_have_equal_ids() -> None:
         {"secrets": [Secret("key", "2", "value")]},
         {"services": [API, replace(WORKER, stop_grace=31)]},
         {"migration": Migration("api", ("migrate",))},
+        {"support": [SupportFile("app.conf", "eA==")]},
     ],
 )
 def test_everything_that_decides_what_runs_is_in_the_id(changes: dict[str, Any]) -> None:
@@ -67,73 +71,6 @@ def test_everything_that_decides_what_runs_is_in_the_id(changes: dict[str, Any])
 @pytest.mark.parametrize("changes", [{"services": [replace(API, replicas=3), WORKER]}, {"secrets": [Secret("key", "1", "other")]}, {"concealed": ["A"]}])
 def test_how_much_runs_and_a_secrets_text_are_not(changes: dict[str, Any]) -> None:
     assert release(**changes).id == release().id
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("services:\n  api:\n    container_name: one\n  worker: {}\n", "compose.yml:3: services.api.container_name"),
-        ("services:\n  api:\n    image: x\n    ports:\n      - '80:3000'\n  worker: {}\n", "compose.yml:4: services.api.ports"),
-        ("services:\n  api:\n    ports: [{target: 3000, published: 80}]\n  worker: {}\n", "compose.yml:3: services.api.ports"),
-        ("services:\n  api: {}\n  worker:\n    network_mode: host\n", "compose.yml:4: services.worker.network_mode"),
-        ("services:\n  api:\n    depends_on: [db]\n  worker: {}\n  db: {}\n", "compose.yml:3: services.api.depends_on: db"),
-        ("services:\n  api:\n    volumes: ['data:/data']\n  worker: {}\nvolumes: {data: {}}\n", "compose.yml:3: services.api.volumes: volume data"),
-        ("services: {api: {container_name: one}, worker: {}}\n", "compose.yml: services.api.container_name"),
-        ("services:\n  api: {}\n", "compose.yml: services.worker is not defined; defined are api"),
-    ],
-)
-def test_what_two_slots_cannot_share_is_refused_with_its_place(text: str, said: str) -> None:
-    (violation,) = found(text)
-    assert violation.startswith(said)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "services:\n  api:\n    ports: ['3000']\n  worker:\n    depends_on: {api: {condition: service_healthy}}\n",
-        "services:\n  api:\n    volumes: ['./conf:/conf', 'data:/data', {type: bind, source: /x}]\n  worker: {}\nvolumes: {data: {external: true}}\n",
-    ],
-)
-def test_what_two_slots_can_share_is_not(text: str) -> None:
-    assert found(text) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"services": [WORKER]}, "0 web services"),
-        ({"services": [replace(API, port=None), WORKER]}, "needs port"),
-        ({"services": [replace(API, replicas=11), WORKER]}, "do not fit"),
-        ({"services": [replace(API, replicas=0), WORKER]}, "at least one must run"),
-        ({"services": [API, WORKER, WORKER]}, "worker is listed twice"),
-        ({"services": [API, replace(WORKER, job_timeout=31)]}, "a stop would kill jobs. Set stop_grace to 31"),
-        ({"migration": Migration("db", ("x",))}, "service db is not one of the services"),
-        ({"required": ["DATABASE_URL"]}, "DATABASE_URL is required"),
-        ({"environment": {"CORS_ORIGIN": "https://a.example, *"}}, "CORS_ORIGIN is *"),
-        ({"environment": {"JWT_SECRET": "x" * 63}}, "JWT_SECRET has 63 characters"),
-        ({"environment": {"RELEASE_ID": "1"}}, "RELEASE_ID is set by the release itself"),
-        ({"environment": {"9A": "1"}}, "not a name of a variable"),
-        ({"environment": {"A": "x\ny"}}, "A holds a line break"),
-        ({"environment": {"A": "x\\"}}, "A holds a line break, or a backslash"),
-        ({"environment": {"KEY_FILE": "/run/secrets/key"}}, "no secret is called key"),
-        ({"secrets": [Secret("jwt-secret", "1", "x" * 10)]}, "jwt-secret has 10 characters"),
-        ({"secrets": [Secret("../key", "1", "x")]}, "not usable as a file name"),
-        ({"secrets": [Secret("key", "1", "")]}, "key is empty"),
-        ({"secrets": [Secret("key", "", "x")]}, "key has no version"),
-    ],
-)
-def test_settings_that_forbid_a_release(changes: dict[str, Any], said: str) -> None:
-    violations = found(**changes)
-    assert any(said in violation for violation in violations), violations
-
-
-def test_good_settings_are_accepted() -> None:
-    environment = {"JWT_SECRET": "x" * 64, "CORS_ORIGIN": "https://a.example", "KEY_FILE": "/run/secrets/key", "TEXT": "it's $5 # \\n \\\\x"}
-    assert found(environment=environment, secrets=[Secret("key", "1", "x")], required=["KEY", "JWT_SECRET"]) == []
-
-
-def test_all_violations_come_at_once() -> None:
-    assert len(found("services: {}\n", environment={"CORS_ORIGIN": "*"}, required=["A", "B"])) == 5
 
 
 def test_the_slots_take_turns() -> None:
