@@ -12,7 +12,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from localcloud.api import databases, droplets
+from localcloud.api import databases, droplet_actions
 from localcloud.api.app import create_app
 from localcloud.api.validation import SPECIFICATION, Validator
 from localcloud.certificates import Authority
@@ -30,7 +30,7 @@ def serve(cloud: Cloud) -> None:
     world = World(cloud, Store(cloud.database))
     server = make_server("127.0.0.1", cloud.api_port, create_app(world, validator), threaded=True)
     world.later(world.finish_removals)
-    droplets.resume(world)
+    droplet_actions.resume(world)
     databases.resume(world)
     server.serve_forever()
 

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import re
-import time
+from ipaddress import IPv6Address
 from typing import Any
 
 from flask import Blueprint, request
@@ -16,14 +15,13 @@ from localcloud.api import actions, volumes
 from localcloud.api.account import find_key
 from localcloud.api.answers import body, found, link, page, required, unprocessable
 from localcloud.api.catalog import IMAGES, REGIONS, SIZES, image
+from localcloud.api.droplet_actions import NAME, backup_policy, begin, perform
 from localcloud.api.tags import require_tag
 from localcloud.api.vpcs import default_vpc
 from localcloud.store import Document
-from localcloud.world import World, log, now
+from localcloud.world import World, now
 
-NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 ADDRESSES = (10, 149)
-POWER = {"reboot": None, "power_cycle": None, "shutdown": "off", "power_off": "off", "power_on": "active"}
 
 
 def view(world: World, droplet: Document) -> Document:
@@ -37,7 +35,7 @@ def view(world: World, droplet: Document) -> Document:
         "name": droplet["name"],
         "memory": size["memory"],
         "vcpus": size["vcpus"],
-        "disk": size["disk"],
+        "disk": droplet["disk"],
         "locked": world.store.get("pending", droplet["id"]) is not None,
         "status": droplet["status"],
         "kernel": None,
@@ -50,65 +48,25 @@ def view(world: World, droplet: Document) -> Document:
         "volume_ids": volumes.of_droplet(world, droplet["id"]),
         "size": size,
         "size_slug": droplet["size"],
-        "networks": {"v4": networks, "v6": []},
+        "networks": {"v4": networks, "v6": [_ipv6(droplet)] if networks and "ipv6" in droplet["features"] else []},
         "region": REGIONS[droplet["region"]],
         "tags": droplet["tags"],
         "vpc_uuid": droplet["vpc_uuid"],
     }
 
 
-def resume(world: World) -> None:
-    """Take up what an earlier process left unfinished, and switch off again what should be off."""
-    for action in world.store.all("action"):
-        if action["status"] == "in-progress":
-            world.later(perform, world, action)
-    for droplet in world.store.all("droplet"):
-        hosts.restore(world.cloud, droplet)
+def _ipv6(droplet: Document) -> Document:
+    """An address of the range that is kept for documentation."""
+    return {"ip_address": str(IPv6Address("2001:db8::") + droplet["id"]), "netmask": 64, "gateway": "2001:db8::1", "type": "public"}
 
 
-def perform(world: World, action: Document) -> None:
-    """Do what an action says. Safe to repeat."""
-    with world.locks[f"droplet-{action['resource_id']}"]:
-        droplet = world.store.get("droplet", action["resource_id"])
-        if droplet is None:
-            actions.end(world, action, "errored")
-            return
-        try:
-            change = _create(world, droplet) if action["type"] == "create" else _act(world, droplet, action)
-        except Exception:
-            actions.end(world, action, "errored")
-            raise
-        with world.store.transaction():
-            with world.store.edit("droplet", droplet["id"]) as current:
-                if current is not None:
-                    current |= change
-            actions.end(world, action, "completed")
-
-
-def _create(world: World, droplet: Document) -> Document:
-    start = time.monotonic()
-    with world.locks[f"image-{droplet['image']}"]:
-        hosts.prepare(world.cloud, droplet)
-    hosts.create(world.cloud, droplet)
-    hosts.wait_ready(world.cloud, droplet)
-    trusted.refresh(world)
-    world.boot_out(start)
-    log.info("droplet %s %s at %s: up in %.1f s", droplet["id"], droplet["name"], droplet["address"], time.monotonic() - start)
-    return {"status": "active"}
-
-
-def _act(world: World, droplet: Document, action: Document) -> Document:
-    kind, details = action["type"], action["details"]
-    if kind in POWER:
-        hosts.power(world.cloud, droplet, kind)
-        return {"status": POWER[kind]} if POWER[kind] else {"status": "active"}
-    if kind == "resize":
-        return {"size": details["size"]}
-    if kind == "rename":
-        hosts.rename(world.cloud, droplet, details["name"])
-        return {"name": details["name"]}
-    changed = set(droplet["features"]) ^ {"backups"}
-    return {"features": sorted(changed)}
+def _policy(droplet: Document) -> Document:
+    """The backups of a droplet as the API shows them."""
+    shown = {"droplet_id": droplet["id"], "backup_enabled": "backups" in droplet["features"]}
+    if not droplet["backup_policy"]:
+        return shown
+    window = {"start": droplet["created_at"], "end": droplet["created_at"]}
+    return {**shown, "backup_policy": droplet["backup_policy"], "next_backup_window": window}
 
 
 def register(app: Blueprint, world: World) -> None:
@@ -159,19 +117,28 @@ def register(app: Blueprint, world: World) -> None:
 
     @app.post("/v2/droplets/<int:droplet_id>/actions")
     def start_action(droplet_id: int) -> tuple[Document, int]:
-        action = _begin(world, found(world.store.get("droplet", droplet_id)), body())
+        action = begin(world, found(world.store.get("droplet", droplet_id)), body())
         return {"action": actions.view(action)}, 201
 
     @app.post("/v2/droplets/actions")
     def start_actions() -> tuple[Document, int]:
         tag = request.args.get("tag_name")
         chosen = [droplet for droplet in world.store.all("droplet") if tag in droplet["tags"]]
-        return {"actions": [actions.view(_begin(world, droplet, body())) for droplet in chosen]}, 201
+        return {"actions": [actions.view(begin(world, droplet, body())) for droplet in chosen]}, 201
 
     @app.get("/v2/droplets/<int:droplet_id>/actions/<int:action_id>")
     def get_action(droplet_id: int, action_id: int) -> Document:
         found(world.store.get("droplet", droplet_id))
         return {"action": actions.view(found(world.store.get("action", action_id)))}
+
+    @app.get("/v2/droplets/backups/policies")
+    def list_policies() -> Document:
+        listed = page("policies", world.store.all("droplet"), _policy)
+        return {**listed, "policies": {str(each["droplet_id"]): each for each in listed["policies"]}}
+
+    @app.get("/v2/droplets/<int:droplet_id>/backups/policy")
+    def get_policy(droplet_id: int) -> Document:
+        return {"policy": _policy(found(world.store.get("droplet", droplet_id)))}
 
     @app.get("/v2/droplets/<int:droplet_id>/<any(backups, snapshots, kernels):what>")
     def list_nothing(droplet_id: int, what: str) -> Document:
@@ -208,9 +175,11 @@ def _template(world: World, data: Document) -> Document:
     for tag in data.get("tags") or []:
         require_tag(world, tag)
     features = ["droplet_agent"] if data.get("with_droplet_agent") else []
-    features += [feature for feature, field in (("monitoring", "monitoring"), ("backups", "backups")) if data.get(field)]
+    features += [feature for feature, field in (("monitoring", "monitoring"), ("backups", "backups"), ("ipv6", "ipv6")) if data.get(field)]
     return {
         "size": data["size"],
+        "disk": SIZES[data["size"]]["disk"],
+        "backup_policy": backup_policy(data.get("backup_policy")) if data.get("backups") else None,
         "region": region,
         "image": chosen["slug"],
         "tags": list(dict.fromkeys(data.get("tags") or [])),
@@ -254,26 +223,3 @@ def _finish_deletion(world: World, droplet_ids: list[int]) -> None:
         with world.locks[f"droplet-{droplet_id}"]:
             world.finish_removals()
     trusted.refresh(world)
-
-
-def _begin(world: World, droplet: Document, data: Document) -> Document:
-    (kind,) = required(data, "type")
-    if world.store.get("pending", droplet["id"]):
-        raise unprocessable("Droplet already has a pending event.")
-    if kind == "resize" and data.get("size") not in SIZES:
-        raise unprocessable("You specified an invalid size for Droplet resize.")
-    if kind == "resize" and droplet["status"] != "off":
-        raise unprocessable("Droplet must be powered off to perform this action.")
-    if kind == "rename" and not NAME.fullmatch(data.get("name") or ""):
-        raise unprocessable("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
-    if kind == "power_on" and droplet["status"] == "active":
-        raise unprocessable("Droplet is already powered on.")
-    if kind in ("power_off", "shutdown", "reboot") and droplet["status"] == "off":
-        raise unprocessable("Droplet is already powered off.")
-    if kind in ("enable_backups", "disable_backups") and ("backups" in droplet["features"]) == (kind == "enable_backups"):
-        raise unprocessable(f"Backups are already {'enabled' if kind == 'enable_backups' else 'disabled'} for this Droplet.")
-    if kind not in (*POWER, "resize", "rename", "enable_backups", "disable_backups"):
-        raise unprocessable(f"The local cloud does not do the action '{kind}'.")
-    action = actions.start(world, kind, droplet, {key: data[key] for key in ("size", "name", "disk") if key in data})
-    world.later(perform, world, action)
-    return action
