@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection as postgresql
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis import connection as redis
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
@@ -23,7 +25,9 @@ from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultL
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "phase": {"type": "str", "choices": ["begin", "finish", "back", "status"], "required": True},
-    "owner": {"type": "str", "required": True},
+    "provider": {"type": "str", "choices": ["postgresql", "redis"], "default": "postgresql"},
+    "owner": {"type": "str"},
+    "rules": {"type": "str"},
     "consumers": {"type": "list", "elements": "str", "default": []},
     "acknowledged": {
         "type": "list",
@@ -41,26 +45,47 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class Server:
+    """A kind of server, by the collection's modules for its logins.
+
+    named: the options of this module that are theirs, beside those of the connection.
+    """
+
+    connection: Mapping[str, Mapping[str, Any]]
+    login: str
+    login_info: str
+    named: tuple[str, ...]
+
+
+SERVERS = {
+    "postgresql": Server(postgresql.SPEC, "groundcrew.ops.postgresql_login", "groundcrew.ops.postgresql_login_info", ("owner",)),
+    "redis": Server(redis.SPEC, "groundcrew.ops.redis_login", "groundcrew.ops.redis_login_info", ("rules",)),
+}
+
+
 class ModuleLogins:
     """Logins by the collection's modules, run on the host of the play.
 
     run_module: (module, its options) -> its result.
     """
 
-    def __init__(self, run_module: Callable[[str, dict[str, Any]], Mapping[str, Any]], params: Mapping[str, Any]) -> None:
+    def __init__(self, run_module: Callable[[str, dict[str, Any]], Mapping[str, Any]], kind: Server, params: Mapping[str, Any]) -> None:
         self._run = run_module
-        self._owner = params["owner"]
-        self._connection = {name: params[name] for name in connection.SPEC}
+        self._kind = kind
+        self._connection = {name: params[name] for name in kind.connection}
+        self._named = {name: params[name] for name in kind.named}
+        self.server = f"The server {params['login_host']}"
 
     def ensure(self, name: str, password: str, state: str) -> None:
-        self._result("postgresql_login", name=name, password=password, state=state, owner=self._owner)
+        self._result(self._kind.login, name=name, password=password, state=state, **self._named)
 
     def look(self, name: str, password: str | None = None, compare_with: str | None = None) -> Mapping[str, Any]:
-        return self._result("postgresql_login_info", name=name, password=password, compare_with=compare_with)
+        return self._result(self._kind.login_info, name=name, password=password, compare_with=compare_with)
 
     def _result(self, module: str, **arguments: Any) -> Mapping[str, Any]:
         given = {key: value for key, value in {**self._connection, **arguments}.items() if value is not None}
-        result = self._run(f"groundcrew.ops.{module}", given)
+        result = self._run(module, given)
         if result.get("failed") or result.get("unreachable"):
             raise OpsError(str(result.get("msg", f"{module} failed without a message")))
         return result["login"]
@@ -69,7 +94,9 @@ class ModuleLogins:
 class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, connection.SPEC, SPEC))
+        server = SERVERS.get(str(self._task.args.get("provider", "postgresql")), SERVERS["postgresql"])
+        required = [("provider", "postgresql", ["owner"])]
+        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, server.connection, SPEC), required_if=required)
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
     def _phase(self, params: Mapping[str, Any], task_vars: dict[str, Any] | None) -> RotationPhase:
@@ -89,4 +116,5 @@ class ActionModule(ActionBase):
         )
         store = FileStore(params["store_path"], VaultLibrary(params["vault_password_file"]))
         records = FileRecords(params["store_path"])
-        return RotationPhase(request, store, records, DualUser(ModuleLogins(run_module, params), params["owner"]), patience)
+        logins = ModuleLogins(run_module, SERVERS[params["provider"]], params)
+        return RotationPhase(request, store, records, DualUser(logins, params["owner"]), patience)

@@ -42,13 +42,14 @@ options:
   kind:
     description:
       - V(password) is a string.
-      - V(database_user) is a dictionary with C(username) and C(password); a rotation alternates between two users.
+      - V(database_user) (PostgreSQL) and V(redis_user) (Redis, Valkey) are dictionaries with C(username) and C(password); a rotation alternates
+        between two users.
     type: str
-    choices: [password, database_user]
+    choices: [password, database_user, redis_user]
     default: password
   users:
     description:
-      - The two database users of a V(database_user). The first one is used first.
+      - The two users of a V(database_user) or V(redis_user). The first one is used first.
     type: list
     elements: str
     default: []

@@ -10,10 +10,10 @@ module: secret_rotation
 short_description: Change a secret while everything that uses it keeps working
 version_added: 0.1.0
 description:
-  - Rotates the credential of a PostgreSQL application between two users (see M(groundcrew.ops.postgresql_login)).
-  - V(begin) makes a new credential, has the database accept it beside the current one, proves it, and makes it current. Then
+  - Rotates a credential for PostgreSQL, Redis or Valkey between two users (see M(groundcrew.ops.postgresql_login) and M(groundcrew.ops.redis_login)).
+  - V(begin) makes a new credential, has the server accept it beside the current one, proves it, and makes it current. Then
     the consumers are switched, for example by a release. V(finish) sees that all have moved, and takes the old credential away.
-  - The store and the journal are on the control node, the database is spoken to by the host of the play, which has to reach it. Each step is
+  - The store and the journal are on the control node, the server is spoken to by the host of the play, which has to reach it. Each step is
     written to the journal before it is taken, so a run that was killed is continued by the next one.
   - Before the new credential is current, a failure takes the rotation back. After that both credentials stay valid until the
     old one is proven unused.
@@ -24,16 +24,19 @@ extends_documentation_fragment:
   - groundcrew.ops.secret_store
   - groundcrew.ops.postgresql
 requirements:
-  - psycopg2 (Debian package python3-psycopg2) on the host of the play
+  - psycopg2 (Debian package python3-psycopg2) or redis (python3-redis) on the host of the play
 notes:
+  - "For V(provider=redis) the options of the connection are those of M(groundcrew.ops.redis_login): O(login_port) is 6379 by default, O(login_user) is
+    V(default), O(ssl_mode) is V(disable), V(require) or V(verify-full), there is no O(login_db), and no environment variable is looked at."
   - Environment variables that options fall back to are those of the control node.
   - With C(pipelining) off, Ansible puts a module's options, and with them passwords, into a file of the managed host while it runs. Turn it on.
 attributes:
   action_group:
-    description: Use C(group/groundcrew.ops.postgresql) in C(module_defaults) to set the connection once.
+    description: Use C(group/groundcrew.ops.postgresql) or C(group/groundcrew.ops.redis) in C(module_defaults) to set the connection once.
     support: full
     membership:
       - groundcrew.ops.postgresql
+      - groundcrew.ops.redis
   check_mode:
     description: Lists the steps that would be taken, and takes none.
     support: full
@@ -44,12 +47,12 @@ attributes:
     description: Without O(force), nothing changes until the secret is due again.
     support: full
   action:
-    description: The rotation runs on the control node, what it asks of the database on the host of the play.
+    description: The rotation runs on the control node, what it asks of the server on the host of the play.
     support: full
 options:
   name:
     description:
-      - A secret of kind C(database_user).
+      - A secret of kind C(database_user) or C(redis_user).
     type: str
     required: true
   phase:
@@ -61,11 +64,20 @@ options:
     type: str
     choices: [begin, finish, back, status]
     required: true
+  provider:
+    description:
+      - The kind of server that accepts the credential.
+    type: str
+    choices: [postgresql, redis]
+    default: postgresql
   owner:
     description:
-      - The role that both users act as.
+      - The role that both users act as. Required for V(provider=postgresql).
     type: str
-    required: true
+  rules:
+    description:
+      - What both users may do, for V(provider=redis). Without it their rules are left as they are.
+    type: str
   consumers:
     description:
       - Who has to acknowledge the new credential before anything old is touched. Recorded by V(begin).

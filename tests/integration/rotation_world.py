@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -20,17 +21,22 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import redis
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.connection import Connection
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.login import Login, look
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import Connection as RedisConnection
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Version
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
+from localcloud.shell import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "shop/database"
 ADMIN_PASSWORD = "the-administrator"
+
+RULES = "~shop:* &* +@all -@dangerous"
 
 PLAY = """
 - name: Run a verb of the role
@@ -68,6 +74,7 @@ class Place:
     server: Mapping[str, Any]
     log: Path
     outputs: list[str] = field(default_factory=list)
+    name: str = NAME
 
     @property
     def admin(self) -> Connection:
@@ -87,7 +94,7 @@ class Place:
 
     @property
     def secret(self) -> Secret:
-        secret = self.store.get(NAME)
+        secret = self.store.get(self.name)
         assert secret is not None
         return secret
 
@@ -101,6 +108,22 @@ class Place:
         connection.autocommit = True
         return connection
 
+    def work(self, version: Version) -> None:
+        """One job of a consumer, on a connection of its own."""
+        with closing(self.connect(version)) as connection, connection.cursor() as cursor:
+            cursor.execute("INSERT INTO orders (item) VALUES ('anvil')")
+
+    def given(self) -> dict[str, Any]:
+        """The role's variables, without its prefix, that say what is rotated and where."""
+        return {
+            "items": [{"name": NAME, "kind": "database_user", "users": ["shop_a", "shop_b"], "owner": "shop", "database": "shop"}],
+            "login_host": "127.0.0.1",
+            "login_port": self.server["login_port"],
+            "login_user": "doadmin",
+            "login_password": ADMIN_PASSWORD,
+            "ssl_mode": "disable",
+        }
+
     def command(self, verb: str, *arguments: str, **variables: Any) -> list[str]:
         """verb: main, rotate, verify, audit or remove; variables: the role's, without its prefix."""
         (self.folder / "key").write_text("vault\n")
@@ -109,12 +132,7 @@ class Place:
         given = {
             "store_path": str(self.folder / "secrets"),
             "vault_password_file": str(self.folder / "key"),
-            "items": [{"name": NAME, "kind": "database_user", "users": ["shop_a", "shop_b"], "owner": "shop", "database": "shop"}],
-            "login_host": "127.0.0.1",
-            "login_port": self.server["login_port"],
-            "login_user": "doadmin",
-            "login_password": ADMIN_PASSWORD,
-            "ssl_mode": "disable",
+            **self.given(),
             "grace": 1,
             "quiet": 1,
             "observe": 1,
@@ -138,6 +156,65 @@ class Place:
     def finish(self, **variables: Any) -> Played:
         acknowledged = [{"consumer": "shop", "fingerprint": self.secret.current.fingerprint}]
         return self.play("rotate", **{"phase": "finish", "acknowledged": acknowledged, **variables})
+
+
+@dataclass
+class CachePlace(Place):
+    """A Redis server instead; its users are kept in a file of its own."""
+
+    name: str = "shop/cache"
+
+    @property
+    def cache(self) -> RedisConnection:
+        return RedisConnection("127.0.0.1", self.server["port"], "default", ADMIN_PASSWORD, "disable")
+
+    def accepts(self, version: Version | None) -> bool:
+        assert version is not None
+        return not self.cache.login_as(version.part("username"), version.part("password")).refused()
+
+    def connect(self, version: Version) -> Any:
+        username, password = version.part("username"), version.part("password")
+        return redis.Redis("127.0.0.1", self.server["port"], username=username, password=password, single_connection_client=True)
+
+    def work(self, version: Version) -> None:
+        with closing(self.connect(version)) as client:
+            client.lpush("shop:orders", "anvil")
+
+    def given(self) -> dict[str, Any]:
+        return {
+            "items": [{"name": self.name, "kind": "redis_user", "users": ["shop_a", "shop_b"], "rules": RULES}],
+            "redis_host": "127.0.0.1",
+            "redis_port": self.server["port"],
+            "redis_password": ADMIN_PASSWORD,
+            "redis_ssl_mode": "disable",
+        }
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[CachePlace]:
+    """A Redis server of the test's own, with an administrator's password and an ACL file."""
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    acl = folder / "users.acl"
+    acl.write_text(f"user default on >{ADMIN_PASSWORD} ~* &* +@all\n")
+    log = folder / "redis.log"
+    process = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--aclfile", str(acl), "--logfile", str(log)]
+    )
+    place = CachePlace(folder, {"port": port}, log)
+    try:
+        wait_until("Redis to answer", lambda: not place.cache.refused() if accepting(port) else False, seconds=10, pause=0.1)
+        yield place
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def accepting(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
 class DirectLogins:
@@ -187,11 +264,10 @@ class Consumers:
     def _work(self) -> None:
         while not self._stop.is_set() and self.accepted < 50_000:
             try:
-                with closing(self._place.connect(self.uses)) as connection, connection.cursor() as cursor:
-                    cursor.execute("INSERT INTO orders (item) VALUES ('anvil')")
+                self._place.work(self.uses)
                 with self._lock:
                     self.accepted += 1
-            except psycopg2.Error as error:
+            except (psycopg2.Error, redis.RedisError) as error:
                 with self._lock:
                     self.refused.append(str(error))
             time.sleep(0.02)

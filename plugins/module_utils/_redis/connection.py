@@ -81,7 +81,6 @@ class Connection:
             password=self.password,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
-            single_connection_client=True,
             decode_responses=not binary,
             **tls,
         )

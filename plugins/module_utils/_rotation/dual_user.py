@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The strategy dual_user: two database users of one owner take turns, so both credentials work at once."""
+"""The strategy dual_user: two users of one server take turns, so both credentials work at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model imp
 
 
 class Logins(Protocol):
-    """The database's logins, wherever they can be reached from."""
+    """A server's logins, wherever they can be reached from."""
+
+    server: str  # how its operator calls it
 
     def ensure(self, name: str, password: str, state: str) -> None:
         """enabled, disabled or retired; read back before it returns."""
@@ -23,18 +25,18 @@ class Logins(Protocol):
 
 
 class DualUser:
-    """A Provider. owner: the role that both users act as."""
+    """A Provider. owner: the role that both users act as, where the server has such a thing."""
 
     strategy = "dual_user"
 
-    def __init__(self, logins: Logins, owner: str) -> None:
+    def __init__(self, logins: Logins, owner: str | None = None) -> None:
         self._logins = logins
         self._owner = owner
 
     def check(self, old: Version) -> None:
         seen = self.works(old)
-        if not seen["may_create_logins"]:
-            raise OpsError("The administrator of the database has no CREATEROLE: a second user cannot be prepared.")
+        if not seen.get("may_create_logins", True):
+            raise OpsError(f"The administrator of {self._logins.server} has no CREATEROLE: a second user cannot be prepared.")
 
     def accept(self, new: Version) -> None:
         self._ensure(new, "enabled")
@@ -42,9 +44,11 @@ class DualUser:
     def test(self, old: Version, new: Version) -> None:
         seen = self.works(new, compare_with=old.part("username"))
         if seen["differences"]:
+            remedy = "Give both the same rules."
+            if self._owner:
+                remedy = f"Grant to {self._owner} what one of them has alone (what one of them owns: REASSIGN OWNED BY … TO {self._owner})."
             raise OpsError(
-                f"{old.part('username')} and {new.part('username')} do not have the same rights: {'; '.join(seen['differences'])}. "
-                f"Grant to {self._owner} what one of them has alone (what one of them owns: REASSIGN OWNED BY … TO {self._owner}).",
+                f"{old.part('username')} and {new.part('username')} do not have the same rights: {'; '.join(seen['differences'])}. {remedy}",
                 differences=seen["differences"],
             )
 
@@ -52,10 +56,10 @@ class DualUser:
         name = credential.part("username")
         seen = self._logins.look(name, credential.part("password"), compare_with)
         if not seen["accepted"]:
-            raise OpsError(f"The database refuses the login of {name} with the stored password.")
+            raise OpsError(f"{self._logins.server} refuses the login of {name} with the stored password.")
         if not seen["wrong_refused"]:
-            raise OpsError(f"The database lets {name} in with a wrong password: a login proves nothing there. Look at pg_hba.conf for 'trust'.")
-        if seen["effective_user"] != self._owner:
+            raise OpsError(f"{self._logins.server} lets {name} in with a wrong password: a login proves nothing there (pg_hba.conf: 'trust'; Redis: 'nopass').")
+        if self._owner and seen["effective_user"] != self._owner:
             raise OpsError(f"{name} acts as {seen['effective_user']} after its login, not as {self._owner}.")
         return seen
 

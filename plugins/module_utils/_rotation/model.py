@@ -36,10 +36,10 @@ class State(str, Enum):
 class Recipe:
     """How the values of a secret are made.
 
-    kind: "password" (a string) or "database_user" (a dict with ``username`` and ``password``).
+    kind: "password" (a string), "database_user" or "redis_user" (a dict with ``username`` and ``password``).
     entropy_bits: the least entropy of a generated password.
     alphabet: the characters it is drawn from, each equally likely.
-    users: the two database users that take turns; empty for a password.
+    users: the two users of a server that take turns; empty for a password.
     """
 
     kind: str

@@ -23,7 +23,9 @@ MAX_AGE_DAYS = 30
 ENTROPY_BITS = 192
 # Letters and digits need no quoting in a URL, a shell, YAML or an env file.
 ALPHABET = string.ascii_letters + string.digits
-KINDS = ("password", "database_user")
+# Two users of a server take turns.
+USER_KINDS = ("database_user", "redis_user")
+KINDS = ("password", *USER_KINDS)
 DAY = 86400.0
 
 BEGIN = (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED)
@@ -40,8 +42,8 @@ def recipe(kind: str, entropy_bits: int, alphabet: str, users: Sequence[str]) ->
         raise OpsError("The alphabet may hold printable ASCII characters only, without the space.")
     if entropy_bits < 128:
         raise OpsError(f"entropy_bits is {entropy_bits}; fewer than 128 bits can be guessed.")
-    if kind == "database_user" and len(set(users)) != 2:
-        raise OpsError("A secret of kind database_user needs users with exactly two different names: they take turns.")
+    if kind in USER_KINDS and len(set(users)) != 2:
+        raise OpsError(f"A secret of kind {kind} needs users with exactly two different names: they take turns.")
     if kind == "password" and users:
         raise OpsError("A secret of kind password has no users.")
     return Recipe(kind, entropy_bits, alphabet, tuple(users))

@@ -98,6 +98,7 @@ class Database:
     wrong_refused: bool = True
     may_create_logins: bool = True
     broken: str | None = None
+    server: str = "The database"
 
     def accepts(self, value: Any) -> bool:
         return value["username"] in self.enabled and self.passwords.get(value["username"]) == value["password"]
