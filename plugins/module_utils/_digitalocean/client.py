@@ -27,21 +27,10 @@ ADVICE = {
 }
 # Values that an error may repeat; a body's other fields may hold a secret.
 SHOWN = (
-    "name",
-    "names",
-    "region",
-    "size",
-    "image",
-    "engine",
-    "version",
-    "num_nodes",
-    "storage_size_mib",
-    "vpc_uuid",
-    "private_network_uuid",
-    "tags",
-    "ip_range",
-    "type",
-    "disk",
+    *("name", "names", "region", "size", "image", "engine", "version", "num_nodes", "storage_size_mib", "vpc_uuid", "private_network_uuid"),
+    *("tags", "tag", "ip_range", "ip_address", "type", "disk", "droplet_id", "droplet_ids", "size_gigabytes", "filesystem_type", "filesystem_label"),
+    *("forwarding_rules", "health_check", "sticky_sessions", "redirect_http_to_https", "data", "ttl", "priority", "port", "weight", "flags"),
+    *("purpose", "environment", "description", "resources", "grants"),
 )
 
 

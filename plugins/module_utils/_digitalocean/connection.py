@@ -12,6 +12,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.pace import Paced
 
 API_URL = "https://api.digitalocean.com"
 
@@ -33,4 +34,4 @@ def connect(params: Mapping[str, Any]) -> Client:
             " to a personal access token (control panel, API, Tokens)."
         )
     http = Http(params.get("api_url") or API_URL, headers={"Authorization": f"Bearer {token}"}, timeout=float(params.get("api_timeout") or 30))
-    return Client(http)
+    return Client(Paced(http))

@@ -55,6 +55,29 @@ def droplet_ids(client: Client, names: Iterable[str]) -> dict[str, str]:
     return ids
 
 
+def droplet_number(client: Client, droplet: str) -> int | str:
+    """The id of a droplet by name or id; a name that does not exist (yet) stays a name."""
+    found = droplet_ids(client, [droplet]).get(droplet)
+    return droplet if found is None else int(found)
+
+
+def require_droplet_id(droplet: int | str) -> int:
+    """What must be an id by the time something is done with it."""
+    if not isinstance(droplet, int):
+        raise OpsError(f"There is no droplet named {droplet}. Create it with do_droplet, or name one that exists.", droplet=droplet)
+    return droplet
+
+
+def certificate_ids(client: Client, names: Iterable[str]) -> dict[str, str]:
+    """Ids of TLS certificates by name, for those that exist; a UUID is an id already."""
+    names = set(names)
+    ids = {name: name for name in names if UUID.fullmatch(name)}
+    if names - set(ids):
+        found = unique("certificate", (each for each in client.list("/v2/certificates", "certificates") if each["name"] in names))
+        ids.update({name: str(each["id"]) for name, each in found.items()})
+    return ids
+
+
 def app_ids(client: Client, names: Iterable[str]) -> dict[str, str]:
     """Ids of App Platform apps by name, for those that exist; a UUID is an id already."""
     names = set(names)

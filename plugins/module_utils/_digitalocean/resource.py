@@ -204,15 +204,18 @@ class Resource:
         body = update.body(after)
         if body is None:
             return
-        should = {field: after[field] for field in update.fields if field in after}
+        should = {field: after[field] for field in update.fields if field in self._wanted}
 
         def in_effect(found: Object | None) -> bool:
             return found is not None and should.items() <= self._state(found).items()
 
-        self._insist(lambda: self._client.send(update.method, f"{self._path()}{update.below}", body), in_effect)
+        self._insist(lambda: self._client.send(update.method, self._target(update), body), in_effect)
         if update.settles:
             self._look(f"{', '.join(should)} of {self._kind.noun} {self._name} to change", in_effect)
         self._look_ready()
+
+    def _target(self, update: Update) -> str:
+        return f"{self._path()}{update.below}"
 
     def _detach(self) -> None:
         body = self._kind.detach(self._seen) if self._seen else None
