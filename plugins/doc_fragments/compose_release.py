@@ -111,6 +111,70 @@ options:
     description: Seconds to wait for requests in flight before the old slot is stopped; requests cut then are counted in C(forced).
     type: float
     default: 30.0
+  gate:
+    description:
+      - Whether a release that has the traffic may keep it. As long as the gate looks, the old slot runs on out of rotation.
+      - The proxy's counters of the new slot are read once in each interval. Where there is too little traffic to tell, each replica is asked
+        directly. What fails the gate is taken back at once, and the task fails with verdict C(rolled_back).
+    type: dict
+    suboptions:
+      seconds:
+        description: How long the gate looks. With 0 there is no gate, and nothing bakes.
+        type: float
+        default: 0.0
+      interval:
+        description: Seconds between two samples.
+        type: float
+        default: 1.0
+      error_rate:
+        description: Percent of the answers of a sample that may have a status of 500 or more, or be missing.
+        type: float
+        default: 5.0
+      response_ms:
+        description: Milliseconds that answers may take, as the mean of real requests and as the 95th percentile of probes.
+        type: float
+        default: 500.0
+      requests:
+        description: Fewest requests of a sample that tells anything.
+        type: int
+        default: 10
+      failures:
+        description: Bad samples that are forgiven.
+        type: int
+        default: 1
+      inconclusive:
+        description: Samples in a row that may tell nothing. A gate without a single good sample fails.
+        type: int
+        default: 3
+      probe:
+        description: Ask each replica on O(health.path) as often as requests are missing.
+        type: bool
+        default: true
+  run:
+    description: Name of the run that holds the lease. Phases of one release share it; without it each task is a run of its own.
+    type: str
+  resume:
+    description:
+      - What becomes of a release that an earlier run left in progress.
+      - With V(auto) it is finished when it had traffic already and is the one that is asked for, or another host of the fleet has committed it
+        (O(elsewhere)); else it is taken back.
+      - V(forward) finishes one that had traffic, V(back) takes it back. Both take the lease from a run that still has it.
+    type: str
+    choices: [auto, forward, back]
+    default: auto
+  elsewhere:
+    description: Releases that other hosts of the fleet have committed.
+    type: list
+    elements: str
+    default: []
+  lease_seconds:
+    description: Seconds that a run holds the lease without a sign of life. It gives one while it works; between two phases there is none.
+    type: float
+    default: 300.0
+  lease_wait:
+    description: Seconds to wait for the lease of a run that shows no process on this host.
+    type: float
+    default: 0.0
   keep:
     description: How many committed releases stay stored for a rollback. What serves and the one before it always stay.
     type: int

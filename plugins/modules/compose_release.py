@@ -16,7 +16,10 @@ description:
   - "The order is always the same: start the idle slot, probe it until it proves that it serves the new release, tell the proxy, wait until
     nothing is in flight on the old slot, stop the old slot."
   - A failure before the switch takes the new release back and the old one keeps serving; the task fails and says so.
-  - A run that was killed is finished or taken back by the next one, whatever it is asked for.
+  - With a gate (O(gate)) the old release runs on out of rotation until the new one has proven itself under traffic; one that fails the gate
+    is taken back within milliseconds.
+  - A run that was killed is finished or taken back by the next one, whatever it is asked for. A lease with a rising token keeps two runs apart,
+    also one that was only paused.
   - The release id is the version and ten digits of a digest over images, Compose files, environment, versions of secrets and services, so
     changing only a variable or a secret is a release, and releasing the same again changes nothing.
 extends_documentation_fragment:
@@ -36,6 +39,37 @@ requirements:
   - Docker Engine and Compose v2 (Debian packages docker.io and docker-compose)
   - HAProxy with a backend for the application, as the role M(groundcrew.ops.proxy) makes it
 options:
+  phase:
+    description:
+      - V(all) releases in one task. A fleet whose hosts decide together uses the phases, each in the same O(run).
+      - V(prepare) stores everything, pulls images and checks, starts nothing, and keeps the lease.
+      - V(migrate) runs the migration, on one host of the fleet.
+      - V(switch) starts and verifies the new slot, moves traffic, drains the old slot and watches the gate.
+      - V(bake) watches the gate again. V(hold) keeps the lease and does nothing.
+      - V(commit) stops the old slot, V(revert) goes back to it.
+    type: str
+    choices: [all, prepare, migrate, switch, bake, hold, commit, revert]
+    default: all
+  migrated:
+    description: Releases whose migration another host of the fleet has run. They are recorded, and not run again here.
+    type: list
+    elements: str
+    default: []
+  schema:
+    description:
+      - What the release's migration makes of the database, where releases declare that.
+      - A rollback to a release that does not know the schema any more is refused, and so is a release with which the one that serves could not
+        work until the switch.
+    type: dict
+    suboptions:
+      version:
+        description: Version of the schema after the migration; it rises with each change.
+        type: int
+        required: true
+      oldest:
+        description: Releases of this version of the schema and later still work with it.
+        type: int
+        required: true
   state:
     description:
       - With V(released), what the options describe serves when the task ends.
@@ -258,8 +292,9 @@ previous:
   type: str
 verdict:
   description: >-
-    V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed). A task that failed says V(rolled_back) when
-    the old release serves as before, V(failed) when none does.
+    V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed); after a phase V(prepared), V(migrated), V(baking),
+    V(held) or V(reverted). A task that failed says V(rolled_back) when the old release serves as before, V(failed) when none does, V(refused)
+    when the schema forbids the release.
   returned: always
   type: str
 slot:
@@ -293,6 +328,11 @@ forced:
   description: Requests that were still in flight when the drain's time was up.
   returned: when released
   type: int
+migrated:
+  description: Releases whose migration has run, as far as this host knows.
+  returned: when released
+  type: list
+  elements: str
 violations:
   description: Everything that forbids the release, each with its place and its remedy.
   returned: when the release was refused
@@ -301,16 +341,21 @@ violations:
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import perform
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import Operation, perform
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import RELEASE
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Deploy, Remove
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.phase import Phase
 
 SPEC = {
+    "phase": {"type": "str", "choices": ["all", "prepare", "migrate", "switch", "bake", "hold", "commit", "revert"], "default": "all"},
+    "migrated": {"type": "list", "elements": "str", "default": []},
+    "schema": {"type": "dict", "options": {"version": {"type": "int", "required": True}, "oldest": {"type": "int", "required": True}}},
     "state": {"type": "str", "choices": ["released", "absent"], "default": "released"},
     "version": {"type": "str"},
     "files": {
@@ -385,12 +430,13 @@ SPEC = {
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=merge(RELEASE, SPEC),
-        required_if=[("state", "released", ("version", "files", "services"))],
-        supports_check_mode=True,
-    )
-    perform(module, lambda params: Deploy(params, connect) if params["state"] == "released" else Remove(params))
+    perform(AnsibleModule(argument_spec=merge(RELEASE, SPEC), supports_check_mode=True), operation)
+
+
+def operation(params: Mapping[str, Any]) -> Operation:
+    if params["state"] == "absent":
+        return Remove(params)
+    return Deploy(params, connect) if params["phase"] in ("all", "prepare") else Phase(params)
 
 
 def connect(base_url: str, headers: Mapping[str, str]) -> Http:

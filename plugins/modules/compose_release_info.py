@@ -45,7 +45,9 @@ active:
   returned: success
   type: dict
 pending:
-  description: A release in progress, or interrupted, with the state it is in; null when there is none.
+  description:
+    - A release in progress, or interrupted, with the C(state) it is in C(since) when (seconds since the epoch); null when there is none.
+    - This is also how to watch one from another terminal.
   returned: success
   type: dict
 committed:
@@ -53,6 +55,14 @@ committed:
   returned: success
   type: list
   elements: str
+schema:
+  description: What migrations made of the database, as C(version) and C(oldest); null where releases declare nothing.
+  returned: success
+  type: dict
+lease:
+  description: Who may change something here. C(run) and C(holder) are empty when nobody does; C(token) rises with each holder.
+  returned: success
+  type: dict
 slots:
   description: What was last started in each slot.
   returned: success

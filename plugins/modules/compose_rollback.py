@@ -15,6 +15,9 @@ description:
   - Makes a committed release serve again, from what the host stored of it, through the same steps as a release, without asking the
     registry and without a migration.
   - Without a name it goes to the last release committed before the active one; running it twice never goes forward again.
+  - While a release bakes (O(gate)), the one before still runs out of rotation; going back to it is one line to the proxy. It takes the
+    lease from a run that waits at the gate.
+  - A release that does not know the database's schema is refused, with the reason.
   - Secrets that are given replace the stored ones of the same name, so that a rollback does not bring a retired credential back. The
     release then has an id of its own.
 extends_documentation_fragment:
@@ -34,6 +37,13 @@ options:
   release:
     description: Id of a committed release that is still stored.
     type: str
+  phase:
+    description:
+      - V(all) goes back. V(prepare) stops before anything is started; the phases of M(groundcrew.ops.compose_release) carry it on, in the same O(run).
+      - A release that bakes is taken back in either case.
+    type: str
+    choices: [all, prepare]
+    default: all
 """
 
 EXAMPLES = r"""
@@ -55,7 +65,9 @@ previous:
   returned: success
   type: str
 verdict:
-  description: V(released), V(unchanged), V(repaired) or V(planned); in a failed task V(rolled_back) or V(failed).
+  description: >-
+    V(released), V(reverted) (a release that baked was taken back), V(prepared), V(unchanged), V(repaired) or V(planned); in a failed task
+    V(rolled_back), V(failed) or V(refused).
   returned: always
   type: str
 slot:
@@ -82,6 +94,11 @@ forced:
   description: Requests that were still in flight when the drain's time was up.
   returned: success
   type: int
+migrated:
+  description: Releases whose migration has run, as far as this host knows.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -89,9 +106,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import perform
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import RELEASE
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Rollback
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.rollback import Rollback
 
-SPEC = {"release": {"type": "str"}}
+SPEC = {
+    "release": {"type": "str"},
+    "phase": {"type": "str", "choices": ["all", "prepare"], "default": "all"},
+}
 
 
 def main() -> None:

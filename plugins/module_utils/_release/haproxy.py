@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Server
 
 # Bits of srv_admin_state, as HAProxy's management guide names them.
@@ -36,8 +37,10 @@ class Haproxy:
         return {row["srv_name"]: Server(row["srv_name"], _state(int(row["srv_admin_state"])), int(row["srv_port"])) for row in rows}
 
     def sessions(self) -> dict[str, int]:
-        table = csv.DictReader(io.StringIO(self._ask("show stat -1 4 -1").lstrip("# ")))
-        return {row["svname"]: int(row["scur"] or 0) for row in table if row["pxname"] == self._backend}
+        return {name: int(row["scur"] or 0) for name, row in self._statistics().items()}
+
+    def counters(self) -> dict[str, Counters]:
+        return {name: _counters(row) for name, row in self._statistics().items()}
 
     def set_states(self, states: Mapping[str, str]) -> None:
         if states:
@@ -56,6 +59,10 @@ class Haproxy:
         except FileNotFoundError:
             return {}
         return {row["srv_name"]: _state(int(row["srv_admin_state"])) for row in rows if row["be_name"] == self._backend}
+
+    def _statistics(self) -> dict[str, dict[str, str]]:
+        table = csv.DictReader(io.StringIO(self._ask("show stat -1 4 -1").lstrip("# ")))
+        return {row["svname"]: row for row in table if row["pxname"] == self._backend}
 
     def _ask(self, command: str) -> str:
         try:
@@ -78,6 +85,11 @@ def _state_rows(text: str) -> list[dict[str, str]]:
         elif names and len(line.split()) == len(names):
             rows.append(dict(zip(names, line.split(), strict=True)))
     return rows
+
+
+def _counters(row: Mapping[str, str]) -> Counters:
+    answers = {kind: int(row.get(f"hrsp_{kind}") or 0) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other")}
+    return Counters(sum(answers.values()), answers["5xx"], float(row.get("rtime") or 0))
 
 
 def _state(admin: int) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Health, Server
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Engine
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -19,6 +21,9 @@ class NoProxy:
         return {}
 
     def sessions(self) -> dict[str, int]:
+        return {}
+
+    def counters(self) -> dict[str, Counters]:
         return {}
 
     def set_states(self, states: Mapping[str, str]) -> None:
@@ -40,6 +45,9 @@ class RunningProbe:
 
     def verify(self, ports: Sequence[int], health: Health, release: str) -> None:
         """No replica has a port that could be asked."""
+
+    def measure(self, port: int, health: Health, release: str) -> tuple[bool, float]:
+        raise OpsError(f"An application of workers alone has no port {port} to ask.")
 
     def serving(self) -> Answer:
         active = self._store.read().active

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import composefile, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import environment as environments
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Outcome, Settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Health, Migration, Release, Secret, Slot, SupportFile
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Request
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Health, Migration, Release, Schema, Secret, Slot, SupportFile
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Probe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect, Registry
@@ -33,13 +36,14 @@ ENGINE_FOLDER = Path("/var/lib/docker")
 
 
 class Application:
-    """One application on this host, with its adapters. The three verbs below work on it."""
+    """One application on this host, with its adapters. The verbs work on it."""
 
     def __init__(self, params: Params) -> None:
         clock = Clock()
         proxy = params["proxy"]
         self.name: str = params["name"]
-        self.run = uuid.uuid4().hex[:12]
+        self.run: str = params["run"] or uuid.uuid4().hex[:12]
+        self._params = params
         self.slots = {name: Slot(name, first_port) for name, first_port in params["slots"].items()}
         health = Health(**params["health"])
         self.store = make_store(params, clock)
@@ -47,7 +51,7 @@ class Application:
         headless = self._headless(params)
         self.probe: Probe = RunningProbe(engine, self.store) if headless else HttpProbe(proxy["url"], proxy["host"], health, clock)
         self.machine = Machine(
-            Settings(self.name, self.slots, health, params["drain_timeout"], params["keep"]),
+            Settings(self.name, self.slots, health, params["drain_timeout"], params["keep"], Gate(**params["gate"])),
             self.store,
             engine,
             NoProxy() if headless else Haproxy(proxy["backend"] or f"app_{self.name}", proxy["socket"], proxy["state_file"]),
@@ -61,16 +65,26 @@ class Application:
         asked = params.get("services")
         if asked:
             return not any(service["kind"] == "web" for service in asked) and all(seat.web is None for seat in self.store.seats().values())
-        active = self.store.read().active
-        return active is not None and active.web is None
+        state = self.store.read()
+        occupant = state.pending.target if state.pending else state.active
+        return occupant is not None and occupant.web is None
+
+    def open(self, *, steal: bool = False) -> AbstractContextManager[None]:
+        """Hold the lease. An operator who says what becomes of an earlier run's remains knows that it is dead."""
+        return self.store.open(self.run, steal=steal or self._params["resume"] != "auto", wait=self._params["lease_wait"])
 
     def active(self) -> Release | None:
         active = self.store.read().active
         return self.store.load(active.release) if active else None
 
+    def request(self, target: Release, origin: str | None = None, *, rollback: bool = False) -> Request:
+        params = self._params
+        return Request(target, origin, rollback, params["phase"] == "prepare", params["resume"], tuple(params["elsewhere"]))
+
     def plan(self, verb: str, target: Release) -> Plan:
         """What ``Machine.release`` would do for the target."""
         state = self.store.read()
+        self.machine.require_schema(target, rollback=verb == "rollback")
         steps: list[str] = []
         if state.pending:
             steps.append(f"finish or take back release {state.pending.target.release}, which was interrupted while {state.pending.state}")
@@ -82,11 +96,11 @@ class Application:
         before = policy.describe(self.active())
         return Plan(verb if steps else "none", before, policy.describe(target), tuple(steps))
 
-    def apply(self, target: Release, origin: str | None = None) -> dict[str, Any]:
+    def apply(self, request: Request) -> dict[str, Any]:
         previous = self.store.read().active
-        with self.store.open(self.run):
-            outcome = self.machine.release(self.run, target, origin)
-        return self.result(target, outcome, previous.release if previous else None)
+        with self.open():
+            outcome = self.machine.release(self.run, request)
+        return self.result(request.target, outcome, previous.release if previous else None)
 
     def result(self, target: Release, outcome: Outcome, previous: str | None) -> dict[str, Any]:
         active = self.store.read().active
@@ -101,6 +115,7 @@ class Application:
             "serving": {"release": serving.release, "status": serving.status},
             "seconds": outcome.seconds,
             "forced": outcome.forced,
+            "migrated": list(self.store.read().migrated),
         }
 
     def seen(self, target: Release, planned: Plan) -> dict[str, Any]:
@@ -132,7 +147,7 @@ class Deploy:
         return self._application.plan("release", self._target)
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
-        return self._application.apply(self._wanted())
+        return self._application.apply(self._application.request(self._wanted()))
 
     def result(self, planned: Plan) -> Mapping[str, Any]:
         return self._application.seen(self._wanted(), planned)
@@ -142,6 +157,9 @@ class Deploy:
 
     def _describe(self) -> Release:
         params = self._params
+        missing = [name for name in ("version", "files", "services") if not params[name]]
+        if missing:
+            raise OpsError(f"To release {self._application.name}, {', '.join(missing)} must be given.", missing=missing)
         files = tuple(ComposeFile(**file) for file in params["files"])
         support = tuple(SupportFile(each["name"], each["content"], int(each["mode"], 8)) for each in params["support_files"])
         services = tuple(composefile.complete(service, files) for service in params["services"])
@@ -160,35 +178,8 @@ class Deploy:
             listed = "".join(f"\n- {each}" for each in found)
             raise OpsError(f"{self._application.name} {params['version']} cannot be released; nothing was changed:{listed}", violations=found)
         images = {service.name: self._registry.pin(service.image) for service in services if service.kind != "data"}
-        return policy.make_release(params["version"], images, files, environment, secrets, services, migration, tuple(concealed), support)
-
-
-class Rollback:
-    """Make a committed release serve again, from what is stored, with today's secrets where they are given."""
-
-    def __init__(self, params: Params) -> None:
-        self._params = params
-        self._application = Application(params)
-        self._target, self._origin = self._choose()
-
-    def plan(self) -> Plan:
-        return self._application.plan("rollback", self._target)
-
-    def apply(self, planned: Plan) -> Mapping[str, Any]:
-        return self._application.apply(self._target, self._origin)
-
-    def result(self, planned: Plan) -> Mapping[str, Any]:
-        return self._application.seen(self._target, planned)
-
-    def _choose(self) -> tuple[Release, str | None]:
-        store = self._application.store
-        stored = store.load(policy.rollback_target(store.read(), self._params["release"]))
-        current = {secret.name: secret for secret in make_secrets(self._params["secrets"] or ())}
-        secrets = tuple(current.get(secret.name, secret) for secret in stored.secrets)
-        derived = policy.make_release(
-            stored.version, stored.images, stored.files, stored.environment, secrets, stored.services, stored.migration, stored.concealed, stored.support
-        )
-        return (stored, None) if derived.id == stored.id else (derived, stored.id)
+        schema = Schema(**params["schema"]) if params["schema"] else None
+        return policy.make_release(params["version"], images, files, environment, secrets, services, migration, tuple(concealed), support, schema)
 
 
 class Remove:
@@ -205,8 +196,7 @@ class Remove:
         return Plan("delete", policy.describe(self._application.active()) or {"release": None}, None, steps)
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
-        store = self._application.store
-        with store.open(self._application.run):
+        with self._application.open():
             self._application.machine.remove(self._application.run)
         return self.result(planned)
 
@@ -222,13 +212,16 @@ def tell(params: Params) -> dict[str, Any]:
         "active": dataclasses.asdict(state.active) if state.active else None,
         "pending": dataclasses.asdict(state.pending) if state.pending else None,
         "committed": list(state.committed),
+        "schema": dataclasses.asdict(state.schema) if state.schema else None,
+        "lease": dataclasses.asdict(store.lease()),
         "slots": {slot: dataclasses.asdict(occupant) for slot, occupant in store.seats().items()},
         "journal": store.journal(params["journal_lines"]),
     }
 
 
 def make_store(params: Params, clock: Clock) -> Store:
-    return Store(params["root"] or f"/opt/groundcrew/{params['name']}", secret_owner=params.get("secret_owner", 0), clock=clock)
+    root = params["root"] or f"/opt/groundcrew/{params['name']}"
+    return Store(root, secret_owner=params.get("secret_owner", 0), clock=clock, lease_seconds=params.get("lease_seconds", 0))
 
 
 def make_secrets(given: Sequence[Mapping[str, Any]]) -> tuple[Secret, ...]:

@@ -18,7 +18,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
     ComposeFile,
     Migration,
     Occupant,
-    Pending,
     Release,
     Schema,
     Secret,
@@ -63,7 +62,17 @@ def make_release(
     }
     identity = f"{version}-{_sha256(json.dumps(content, sort_keys=True))[:10]}"
     return Release(
-        identity, version, dict(images), tuple(files), dict(environment), tuple(secrets), tuple(services), migration, tuple(concealed), tuple(support)
+        identity,
+        version,
+        dict(images),
+        tuple(files),
+        dict(environment),
+        tuple(secrets),
+        tuple(services),
+        migration,
+        tuple(concealed),
+        tuple(support),
+        schema,
     )
 
 
@@ -93,7 +102,10 @@ def commit(committed: Sequence[str], active: str | None, target: str, origin: st
 
 
 def rollback_target(state: State, wanted: str | None) -> str:
-    """The release to go back to: the named one, or the last committed before the active one."""
+    """The release to go back to: the named one, or the last committed before the active one.
+
+    While another one takes over, the active one is the last that was committed.
+    """
     if wanted is not None:
         if wanted in state.committed:
             return wanted
@@ -101,6 +113,8 @@ def rollback_target(state: State, wanted: str | None) -> str:
             f"Release {wanted} was never committed on this host or is no longer kept; kept are {', '.join(state.committed) or 'none'}.",
             kept=list(state.committed),
         )
+    if state.active and state.pending and state.pending.switched:
+        return state.active.release
     if state.active is None or state.active.release not in state.committed:
         raise OpsError("No committed release is active on this host, so there is none before it. Deploy first.")
     position = state.committed.index(state.active.release)
@@ -111,14 +125,16 @@ def rollback_target(state: State, wanted: str | None) -> str:
     return state.committed[position - 1]
 
 
-def goes_forward(pending: Pending, target: str, resume: str, elsewhere: Sequence[str]) -> bool:
+def goes_forward(state: State, target: str, resume: str, elsewhere: Sequence[str]) -> bool:
     """Whether a release that was left in progress is finished, and not taken back.
 
-    Only once it had traffic: then, when it is the one that is asked for, another host of the fleet has committed it, or it was said so.
+    Only once it had traffic: then, when it is the one that is asked for, another host of the fleet has committed it, or it was said so;
+    and when there is nothing to go back to.
     """
-    if pending.state not in ("SWITCHED", "DRAINED", "BAKING") or resume == "back":
+    pending = state.pending
+    if pending is None or pending.state not in ("SWITCHED", "DRAINED", "BAKING") or resume == "back":
         return False
-    return resume == "forward" or pending.target.release in (target, *elsewhere)
+    return resume == "forward" or state.active is None or pending.target.release in (target, *elsewhere)
 
 
 def migrated(state: State, release: Release) -> State:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Container, Health, Release, Server
 
 
@@ -48,6 +49,9 @@ class Proxy(Protocol):
     def sessions(self) -> dict[str, int]:
         """Requests in flight by server."""
 
+    def counters(self) -> dict[str, Counters]:
+        """What was counted by server."""
+
     def set_states(self, states: Mapping[str, str]) -> None:
         """Set servers to "ready", "drain" or "maint", in the order given, in one command line."""
 
@@ -64,6 +68,9 @@ class Probe(Protocol):
     def verify(self, ports: Sequence[int], health: Health, release: str) -> None:
         """Raise OpsError unless each port proves that it serves the release."""
 
+    def measure(self, port: int, health: Health, release: str) -> tuple[bool, float]:
+        """Whether a port answers as the release, asked once, and in how many milliseconds."""
+
     def serving(self) -> Answer:
         """What answers through the proxy."""
 
@@ -76,3 +83,31 @@ class Host(Protocol):
 
     def require_free_space(self) -> None:
         """Raise OpsError when the disk is too full to begin."""
+
+
+# Calls that change nothing outside. Any other one passes a point before it: a new call does so from its first day.
+QUESTIONS = frozenset(
+    {
+        *("read", "seats", "journal", "folder", "has", "load", "origin", "leave"),  # store
+        *("containers", "servers", "sessions", "saved", "counters", "verify", "measure", "serving"),  # engine, proxy, probe
+    }
+)
+
+
+class Guarded:
+    """A port that asks for leave before each call that changes something, by the name of the point."""
+
+    def __init__(self, port: Any, leave: Callable[[str], None]) -> None:
+        self._port = port
+        self._leave = leave
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._port, name)
+        if name in QUESTIONS or not callable(value):
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._leave(f"{type(self._port).__name__}.{name}")
+            return value(*args, **kwargs)
+
+        return call

@@ -21,6 +21,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Response
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
@@ -121,7 +122,12 @@ STATES = """1
 3 app_shop 4 b2 127.0.0.1 2 8 20101
 
 """
-STATS = "# pxname,svname,qcur,scur,status,\napp_shop,a1,0,3,UP,\napp_shop,b1,0,0,MAINT,\nother,a1,0,9,UP,\n\n"
+STATS = """# pxname,svname,qcur,scur,status,hrsp_2xx,hrsp_5xx,rtime,
+app_shop,a1,0,3,UP,10,2,7,
+app_shop,b1,0,0,MAINT,,,,
+other,a1,0,9,UP,5,0,1,
+
+"""
 
 
 @pytest.fixture
@@ -159,6 +165,7 @@ def test_the_proxys_socket(proxy_socket: tuple[Path, list[str], dict[str, str]],
         "b2": Server("b2", "drain", 20101),
     }
     assert proxy.sessions() == {"a1": 3, "b1": 0}
+    assert proxy.counters() == {"a1": Counters(12, 2, 7.0), "b1": Counters()}
     proxy.set_states({"b1": "ready", "a1": "drain"})
     assert asked[-1] == "set server app_shop/b1 state ready; set server app_shop/a1 state drain"
     assert proxy.saved() == {}
@@ -221,6 +228,14 @@ def test_a_slot_that_is_ill_or_serves_something_else_is_refused(application: tup
         probe(port).verify([port], Health(timeout=1.0), "r1")
 
 
+def test_one_question_to_a_replica(application: tuple[int, dict[str, Any]]) -> None:
+    port, says = application
+    assert probe(port).measure(port, Health(), "r1")[0]
+    says["status"] = 503
+    assert not probe(port).measure(port, Health(), "r1")[0]
+    assert not probe(port).measure(1, Health(), "r1")[0]
+
+
 def test_what_the_proxy_serves(application: tuple[int, dict[str, Any]]) -> None:
     port, says = application
     assert str(probe(port).serving()) == "HTTP 200 from release r1"
@@ -251,7 +266,7 @@ def test_the_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
         state = State(Occupant("a", "r", "api", {"api": 2}), Pending("run", "STARTED", release.occupy("b"), True), ("r",), ("r",))
         store.write(state)
         assert store.read() == state
-        with pytest.raises(OpsError, match=r'Another run works on .*"run": "run"'), Store(tmp_path / "shop").open("second"):
+        with pytest.raises(OpsError, match=r"Another run works on .*: run run of "), Store(tmp_path / "shop").open("second"):
             pass
     folder = store.folder(release.id)
     assert [oct((folder / name).stat().st_mode & 0o777) for name in ("secrets/key", ".env", "release.json")] == ["0o400", "0o600", "0o600"]

@@ -80,17 +80,20 @@ def test_the_slots_take_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("committed", "active", "target", "origin", "after"),
+    ("committed", "active", "target", "origin", "rollback", "after"),
     [
-        ((), None, "A", None, ("A",)),
-        (("A",), "A", "B", None, ("A", "B")),
-        (("A", "B"), "B", "A", None, ("A", "B")),  # rolled back: the next rollback does not go forward to B
-        (("A", "B"), "A", "C", None, ("B", "A", "C")),  # released after a rollback: the one before C is A, not B
-        (("A", "B"), "B", "A2", "A", ("A2", "B")),  # A with newer secrets
+        ((), None, "A", None, False, ("A",)),
+        (("A",), "A", "B", None, False, ("A", "B")),
+        (("A", "B"), "B", "A", None, True, ("A", "B")),  # rolled back: the next rollback does not go forward to B
+        (("A", "B"), "A", "C", None, False, ("B", "A", "C")),  # released after a rollback: the one before C is A, not B
+        (("A", "B"), "B", "A2", "A", True, ("A2", "B")),  # A with newer secrets
+        (("A", "B", "C"), "C", "A", None, False, ("B", "C", "A")),  # A deployed again: the one before is C, which served
+        (("A", "B", "C"), "B", "C", None, False, ("A", "B", "C")),  # rolled back, then deployed again
+        (("A", "B"), "B", "B", None, False, ("A", "B")),  # another number of replicas
     ],
 )
-def test_the_history(committed: tuple[str, ...], active: str | None, target: str, origin: str | None, after: tuple[str, ...]) -> None:
-    assert policy.commit(committed, active, target, origin) == after
+def test_the_history(committed: tuple[str, ...], active: str | None, target: str, origin: str | None, rollback: bool, after: tuple[str, ...]) -> None:
+    assert policy.commit(committed, active, target, origin, rollback=rollback) == after
 
 
 def active(release_id: str, *committed: str) -> State:

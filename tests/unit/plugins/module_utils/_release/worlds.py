@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters, Gate
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Request
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
     Answer,
     ComposeFile,
@@ -19,6 +22,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
     Health,
     Migration,
     Release,
+    Schema,
     Secret,
     Server,
     Service,
@@ -50,42 +54,29 @@ class Killed(BaseException):
     """The process is gone; nothing of it handles this."""
 
 
-# Between two of these nothing outside changes, so a kill anywhere there is a kill before the next effect.
-READS = {"read", "seats", "journal", "folder", "has", "load", "origin", "containers", "servers", "sessions", "saved", "serving"}
-
-
 class Killer:
-    """Counts every effect that leaves the machine and kills before a chosen one, or after the last."""
+    """Is asked at every point that the machine passes, and kills at a chosen one: right before what would happen there."""
 
     def __init__(self, at: int | None = None) -> None:
         self.at = at
         self.points: list[str] = []
 
-    def pass_(self, name: str) -> None:
-        self.points.append(name)
+    def leave(self, point: str) -> None:
+        self.points.append(point)
         if self.at is not None and len(self.points) == self.at:
-            raise Killed(name)
-
-    def watch(self, target: Any) -> Any:
-        return _Watched(target, self)
+            raise Killed(point)
 
 
-class _Watched:
-    def __init__(self, target: Any, killer: Killer) -> None:
-        self._target = target
+class LabStore(Store):
+    """A store whose points a killer watches. A kill leaves the lease as it is; the next run takes it like that of any dead process."""
+
+    def __init__(self, root: Path, killer: Killer, clock: ManualClock) -> None:
+        super().__init__(root, clock=clock)  # type: ignore[arg-type]
         self._killer = killer
 
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._target, name)
-        if not callable(value):
-            return value
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if name not in READS:
-                self._killer.pass_(f"before {type(self._target).__name__}.{name}")
-            return value(*args, **kwargs)
-
-        return call
+    def leave(self, point: str) -> None:
+        super().leave(point)
+        self._killer.leave(point)
 
 
 class World:
@@ -102,6 +93,9 @@ class World:
         self.migrations: list[str] = []
         self.has_served = False
         self.broken: dict[str, str] = {}  # method: error
+        self.rate: dict[str, tuple[int, int, float]] = {}  # release: requests, errors and milliseconds, each time that counters are read
+        self.counted = dict.fromkeys(self.states, Counters())
+        self.probe_ms = 5.0
 
     def _maybe_fail(self, method: str) -> None:
         if method in self.broken:
@@ -158,6 +152,15 @@ class World:
         self.in_flight = {name: max(count - 1, 0) if self.states[name] != "ready" else count for name, count in self.in_flight.items()}
         return seen
 
+    def counters(self) -> dict[str, Counters]:
+        for name, state in self.states.items():
+            requests, errors, mean = self.rate.get(self.running.get((name[0], "api"), ""), (0, 0, 0.0))
+            if state == "ready" and requests:
+                seen = self.counted[name]
+                total = seen.requests + requests
+                self.counted[name] = Counters(total, seen.errors + errors, (seen.mean_ms * seen.requests + mean * requests) / total)
+        return dict(self.counted)
+
     def set_states(self, states: Mapping[str, str]) -> None:
         self._maybe_fail("set_states")
         for name, state in states.items():
@@ -179,6 +182,10 @@ class World:
         if self.running.get((slot, "api")) != release or release in self.sick:
             raise OpsError(f"{release} is not healthy")
         self.proven.add((slot, release))
+
+    def measure(self, port: int, health: Health, release: str) -> tuple[bool, float]:
+        slot = next(slot for slot in SLOTS if port in SLOTS[slot].ports(50))
+        return self.running.get((slot, "api")) == release and release not in self.sick, self.probe_ms
 
     def serving(self) -> Answer:
         ready = [name for name, state in self.states.items() if state == "ready"]
@@ -205,28 +212,48 @@ class World:
         assert alive or not self.has_served, "I1: nothing serves"
 
 
-def make(version: str, *, replicas: int = 2, secret: str = "1", migration: bool = True) -> Release:
+def make(version: str, *, replicas: int = 2, secret: str = "1", migration: bool = True, schema: Schema | None = None) -> Release:
     services = (Service("api", "web", f"r/shop:{version}", 3000, replicas), Service("worker", "worker", f"r/shop:{version}", stop_grace=30, job_timeout=20))
     secrets = (Secret("key", secret, "v" * 10),)
     images = {"api": f"r/shop@sha256:{version}", "worker": f"r/shop@sha256:{version}"}
     step = Migration("api", ("migrate",)) if migration else None
-    return policy.make_release(version, images, [ComposeFile("compose.yml", "services: {}", MODEL)], {"A": "b"}, secrets, services, step)
+    return policy.make_release(version, images, [ComposeFile("compose.yml", "services: {}", MODEL)], {"A": "b"}, secrets, services, step, schema=schema)
 
 
 class Lab:
-    """A world, a store, and machines that work on them, watched or not."""
+    """A world, a store, and runs that work on them, one after the other or killed in the middle."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.world = World()
-        self.store = Store(folder / "shop")
-        with self.store.open("lab"):
-            pass
+        self.clock = ManualClock()
+        self.gate = Gate()
+        self.runs = 0
 
-    def machine(self, killer: Killer | None = None, keep: int = 5) -> Machine:
-        watch = (killer or Killer()).watch
-        world = self.world
-        settings = Settings("shop", SLOTS, Health(), drain_timeout=5.0, keep=keep)
-        return Machine(settings, watch(self.store), watch(world), watch(world), watch(world), watch(world), ManualClock())  # type: ignore[arg-type]
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "shop", clock=self.clock)  # type: ignore[arg-type]
+
+    @contextmanager
+    def run(self, name: str = "", *, killer: Killer | None = None, keep: int = 5, steal: bool = False) -> Iterator[tuple[Machine, str]]:
+        """A machine in a run that holds the lease."""
+        self.runs += 1
+        name = name or f"run {self.runs}"
+        store = LabStore(self.folder / "shop", killer or Killer(), self.clock)
+        settings = Settings("shop", SLOTS, Health(), drain_timeout=5.0, keep=keep, gate=self.gate)
+        world: Any = self.world
+        with store.open(name, steal=steal):
+            yield Machine(settings, store, world, world, world, world, self.clock), name  # type: ignore[arg-type]
+
+    def release(self, target: Release, *, killer: Killer | None = None, keep: int = 5, **options: Any) -> Outcome:
+        with self.run(killer=killer, keep=keep) as (machine, name):
+            return machine.release(name, Request(target, **options))
+
+    def machine(self) -> Machine:
+        """For questions; without a lease it may change nothing."""
+        settings = Settings("shop", SLOTS, Health())
+        world: Any = self.world
+        return Machine(settings, self.store, world, world, world, world, self.clock)  # type: ignore[arg-type]
 
     @property
     def serves(self) -> str | None:
