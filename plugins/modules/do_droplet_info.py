@@ -85,6 +85,9 @@ droplets:
     ipv6:
       description: Whether it has an IPv6 address.
       type: bool
+    ipv6_address:
+      description: Its public IPv6 address.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

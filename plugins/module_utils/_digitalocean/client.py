@@ -59,6 +59,8 @@ class Client:
             asked_now = {**asked, "page": page} if page > 1 else asked
             body = self.get(f"{where}?{urlencode(asked_now)}" if asked_now else where)
             objects = body.get(key) or []
+            if isinstance(objects, dict):  # by id
+                objects = list(objects.values())
             found.extend(objects)
             total = (body.get("meta") or {}).get("total")
             more = bool(((body.get("links") or {}).get("pages") or {}).get("next")) or (isinstance(total, int) and len(found) < total)

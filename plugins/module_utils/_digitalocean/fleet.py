@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import lookup, policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, NotFoundError, path
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import State as Whole
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import lookup, policy, states
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.belongings import Belongings
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import connect
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation import create_once
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import FleetSpec, fleet_spec, normal_tags, summary
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.droplets import Droplets
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import RESIZE, FleetSpec, fleet_spec, marked, normal_tags, summary
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.policy import State
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.replacement import Replacement
 
-LOOK_EVERY = 2.0  # seconds between two looks at the whole fleet
-# Known at creation only: the API does not tell them afterwards.
-GIVEN = ("ssh_keys", "user_data")
+SHUTDOWN_SECONDS = 120.0  # then the power goes, as the vendor advises
+DECLARED = ("project", "reserved_ip", "volumes", "backup_policy")
 
 
 class Fleet:
@@ -29,156 +33,148 @@ class Fleet:
     def __init__(self, client: Client, spec: FleetSpec, clock: Clock | None = None) -> None:
         self._client = client
         self._spec = spec
-        self._clock = clock or Clock()
-        self._droplets: dict[str, Any] = {}
-        self._given: dict[str, dict[str, Any]] = {}
+        clock = clock or Clock()
+        self._droplets = Droplets(client, spec, clock)
+        self._belongings = Belongings(client, spec, clock)
+        self._wanted: Mapping[str, State] = {}
+        self._replacement = Replacement(self._droplets, spec, clock, lambda members: self._belongings.give_reserved_ips(members, self._wanted))
+        self._given: dict[str, State] = {}
 
-    def read(self) -> State | None:
-        self._droplets = dict(policy.unique("droplet", self._members()))
-        states = {name: {**policy.present_state(self._spec, droplet), **self._given.get(name, {})} for name, droplet in self._droplets.items()}
-        return {"droplets": states} if states else None
+    def read(self) -> Whole | None:
+        self._droplets.look()
+        members = self._droplets.standing
+        if not members:
+            return None
+        begun = {name: states.unfinished(droplet) for name, droplet in {**self._droplets.current, **self._droplets.coming}.items()}
+        return {"droplets": self._states(), "unfinished": {name: marks for name, marks in begun.items() if marks}}
 
-    def desired(self, current: State | None) -> State | None:
-        now: Mapping[str, dict[str, Any]] = (current or {}).get("droplets", {})
+    def desired(self, current: Whole | None) -> Whole | None:
+        now: Mapping[str, State] = (current or {}).get("droplets", {})
         wanted = policy.members(self._spec, now) if self._spec.present else []
         policy.leaving(self._spec, now, wanted)
-        joining = [name for name in wanted if name not in now]
-        if joining:
-            new = policy.joining_state(self._spec, self._vpc)
-            lookup.require_offer(self._client, new["size"], new["region"], new["image"])
-        states = {
-            name: policy.staying_state(self._spec, name, now[name], self._vpc) if name in now else policy.joining_state(self._spec, self._vpc)
-            for name in wanted
-        }
-        return {"droplets": states} if states else None
+        own = {name: states.staying(self._spec, name, now[name], self._vpc) if name in now else states.joining(self._spec, self._vpc) for name in wanted}
+        ordered = {(state["size"], state["region"], state["image"]) for name, state in own.items() if name not in now or _ordered(now[name], state)}
+        for size, region, image in sorted(ordered):
+            lookup.require_offer(self._client, size, region, image)
+        also = states.belongings(self._spec, wanted)
+        return {"droplets": {name: {**own[name], **also[name]} for name in wanted}, "unfinished": {}} if wanted else None
 
     def apply(self, planned: Plan) -> None:
-        before: Mapping[str, dict[str, Any]] = (planned.before or {}).get("droplets", {})
-        after: Mapping[str, dict[str, Any]] = (planned.after or {}).get("droplets", {})
-        self._create([name for name in after if name not in before], after)
-        both = [name for name in after if name in before]
-        self._wait_ready(list(after))
-        self._retag({name: (before[name]["tags"], after[name]["tags"]) for name in both})
-        for name in both:
-            if before[name]["backups"] != after[name]["backups"]:
-                self._act(name, {"type": "enable_backups" if after[name]["backups"] else "disable_backups"})
-            if before[name]["ipv6"] != after[name]["ipv6"]:
-                self._act(name, {"type": "enable_ipv6"})
-            if before[name]["size"] != after[name]["size"]:
-                self._resize(name, after[name]["size"])
-        self._delete([name for name in before if name not in after])
+        before: Mapping[str, State] = (planned.before or {}).get("droplets", {})
+        after: Mapping[str, State] = (planned.after or {}).get("droplets", {})
+        self._wanted = after
+        if after:
+            self._belongings.require(after)
+        joining = {name: state for name, state in after.items() if name not in before}
+        replaced = {name: state for name, state in after.items() if name in before and states.is_replaced(before[name], state)}
+        self._droplets.create(joining)
+        self._given = {name: {key: state[key] for key in states.GIVEN if key in state} for name, state in {**joining, **replaced}.items()}
+        if self._spec.wait:
+            self._droplets.wait_ready(after)
+        self._replacement.clear([*replaced, *(name for name in before if name not in after)])
+        self._replacement.run(replaced)
+        self._change(after)
+        gone = [name for name in before if name not in after]
+        self._droplets.delete(each[name] for name in gone for each in (self._droplets.current, self._droplets.coming) if name in each)
 
-    def result(self, state: State | None) -> Mapping[str, Any]:
-        states: Mapping[str, dict[str, Any]] = (state or {}).get("droplets", {})
-        return {"droplets": [summary(name, self._droplets.get(name), states[name]) for name in sorted(states, key=_natural)]}
+    def result(self, state: Whole | None) -> Mapping[str, Any]:
+        shown: Mapping[str, State] = (state or {}).get("droplets", {})
+        standing = self._droplets.standing
+        return {
+            "droplets": [
+                {**summary(name, standing.get(name), shown[name]), **{key: shown[name].get(key) for key in DECLARED}}
+                for name in sorted(shown, key=policy.natural)
+            ]
+        }
 
     @cached_property
     def _vpc(self) -> str | None:
         return lookup.vpc_id(self._client, self._spec.vpc)
 
-    def _members(self) -> list[dict[str, Any]]:
-        tagged = self._client.list("/v2/droplets", "droplets", {"tag_name": self._spec.tag})
-        # An archived droplet is one that is being destroyed.
-        return [each for each in tagged if policy.belongs(self._spec, each["name"]) and each.get("status") != "archive"]
+    def _states(self) -> dict[str, State]:
+        members = self._droplets.standing
+        also = self._belongings.read(members)
+        return {name: {**states.present(self._spec, droplet), **also[name], **self._given.get(name, {})} for name, droplet in members.items()}
 
-    def _missing(self, names: Sequence[str]) -> list[str]:
-        seen = {each["name"] for each in self._members()}
-        return [name for name in names if name not in seen]
+    def _change(self, after: Mapping[str, State]) -> None:
+        """Everything that is changed in place, from what is seen now."""
+        now = {name: state for name, state in self._states().items() if name in after}
+        self._retag(now, after)
+        self._act_on({"type": "enable_ipv6"}, (name for name in now if after[name]["ipv6"] and not now[name]["ipv6"]), _has("ipv6"))
+        self._change_backups(now, after)
+        for name, droplet in self._droplets.standing.items():
+            if name in now and (now[name]["size"] != after[name]["size"] or marked(droplet, RESIZE)):
+                self._resize(name, after[name]["size"])
+        members = {name: self._droplets.standing[name] for name in now}
+        self._belongings.give(members, now, after)
 
-    def _create(self, names: list[str], states: Mapping[str, dict[str, Any]]) -> None:
-        if not names:
-            return
-        body = self._creation(states[names[0]])
-        for batch in policy.batches(names):
-            create_once(batch, lambda wanted: self._client.post("/v2/droplets", {"names": list(wanted), **body}), self._missing, self._clock)
-        self._given = {name: {key: states[name][key] for key in GIVEN if key in states[name]} for name in names}
+    def _change_backups(self, now: Mapping[str, State], after: Mapping[str, State]) -> None:
+        rules = {"backup_policy": dict(self._spec.backup_policy)} if self._spec.backup_policy else {}
+        on = [name for name in now if after[name]["backups"] and not now[name]["backups"]]
+        off = [name for name in now if now[name]["backups"] and not after[name]["backups"]]
+        other = [name for name in now if name not in on and after[name].get("backup_policy") != now[name].get("backup_policy")]
+        self._act_on({"type": "enable_backups", **rules}, on, _has("backups"))
+        self._act_on({"type": "disable_backups"}, off, lambda droplet: not _has("backups")(droplet))
+        self._act_on({"type": "change_backup_policy", **rules}, other, lambda _droplet: True)
 
-    def _creation(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        body = {key: state[key] for key in ("size", "region", "tags", "monitoring", "backups", "ipv6")}
-        body["image"] = int(state["image"]) if state["image"].isdigit() else state["image"]
-        body["ssh_keys"] = lookup.ssh_key_ids(self._client, self._spec.ssh_keys)
-        if state.get("vpc"):
-            body["vpc_uuid"] = lookup.require_vpc_id(state["vpc"])
-        if self._spec.user_data:
-            body["user_data"] = self._spec.user_data
-        return body
+    def _act_on(self, body: Mapping[str, Any], names: Iterable[str], effect: Any) -> None:
+        bodies = dict.fromkeys(names, body)
+        if bodies:
+            self._droplets.wait_ready(bodies)
+            self._droplets.act(bodies, effect)
 
-    def _wait_ready(self, names: list[str]) -> None:
-        if self._spec.wait and any(name not in self._droplets or self._droplets[name]["status"] == "new" for name in names):
-            self._watch(f"{len(names)} droplets of fleet {self._spec.tag} to start", names, lambda droplet: droplet is not None and droplet["status"] != "new")
-
-    def _watch(self, what: str, names: Sequence[str], done: Callable[[Any], bool]) -> None:
-        """One look at the whole fleet answers for every member."""
-
-        def look() -> dict[str, Any]:
-            self._droplets = {each["name"]: each for each in self._members()}
-            return {name: self._droplets.get(name) for name in names}
-
-        wait_for(
-            what,
-            look,
-            lambda seen: all(done(droplet) for droplet in seen.values()),
-            timeout=self._spec.wait_timeout,
-            interval=LOOK_EVERY,
-            clock=self._clock,
-            describe=lambda seen: ", ".join(f"{name} {droplet['status'] if droplet else 'not there'}" for name, droplet in seen.items() if not done(droplet)),
-        )
-
-    def _retag(self, changes: Mapping[str, tuple[list[str], list[str]]]) -> None:
+    def _retag(self, now: Mapping[str, State], after: Mapping[str, State]) -> None:
         """One call for each tag, whatever the number of droplets."""
-        for tag in normal_tags(tag for before, after in changes.values() for tag in after if tag not in before):
-            body = self._resources(name for name, (before, after) in changes.items() if tag in after and tag not in before)
-            lookup.ensure_tags(self._client, [tag])
-            self._client.post(path("tags", tag, "resources"), body)
-        for tag in normal_tags(tag for before, after in changes.values() for tag in before if tag not in after):
-            self._client.delete(
-                path("tags", tag, "resources"), self._resources(name for name, (before, after) in changes.items() if tag in before and tag not in after)
-            )
-
-    def _resources(self, names: Any) -> dict[str, Any]:
-        return {"resources": [{"resource_id": str(self._droplets[name]["id"]), "resource_type": "droplet"} for name in names]}
+        for tag in normal_tags(tag for name in now for tag in after[name]["tags"] if tag not in now[name]["tags"]):
+            self._droplets.tag(tag, [name for name in now if tag in after[name]["tags"] and tag not in now[name]["tags"]])
+        for tag in normal_tags(tag for name in now for tag in now[name]["tags"] if tag not in after[name]["tags"]):
+            others = [name for name in now if tag in now[name]["tags"] and tag not in after[name]["tags"]]
+            self._droplets.untag(tag, [self._droplets.standing[name] for name in others])
 
     def _resize(self, name: str, size: str) -> None:
-        """Off, resized, on again: a droplet of the fleet at a time."""
-        off = self._droplets[name]["status"] == "off"
-        if not off:
-            self._act(name, {"type": "shutdown"})
-            self._watch(f"droplet {name} to shut down", [name], lambda droplet: droplet is not None and droplet["status"] == "off")
-        self._act(name, {"type": "resize", "size": size, "disk": self._spec.resize_disk})
-        if not off:
-            self._act(name, {"type": "power_on"})
-            self._watch(f"droplet {name} to start", [name], lambda droplet: droplet is not None and droplet["status"] == "active")
+        """Off, resized, on again: one at a time. The mark says that it was on."""
+        droplet = self._droplets.standing[name]
+        was_on = marked(droplet, RESIZE) or droplet["status"] == "active"
+        if was_on and not marked(droplet, RESIZE):
+            self._droplets.tag(RESIZE, [name])
+        try:
+            if droplet["size_slug"] != size:
+                self._switch_off(name)
+                body = {"type": "resize", "size": size, "disk": self._spec.resize_disk}
+                self._act_on(body, [name], lambda seen: seen["size_slug"] == size)
+        finally:
+            if was_on:
+                self._switch_on(name)
 
-    def _act(self, name: str, body: Mapping[str, Any]) -> None:
-        actions = path("droplets", self._droplets[name]["id"], "actions")
-        action = self._client.post(actions, body)["action"]
-        done = wait_for(
-            f"{body['type']} of droplet {name}",
-            lambda: action if action["status"] != "in-progress" else self._client.get(f"{actions}/{action['id']}")["action"],
-            lambda seen: seen["status"] != "in-progress",
-            timeout=self._spec.wait_timeout,
-            interval=LOOK_EVERY,
-            clock=self._clock,
-            describe=lambda seen: seen["status"],
-        )
-        if done["status"] != "completed":
-            raise OpsError(
-                f"{body['type']} of droplet {name} ended as {done['status']}. Look at the droplet's history in the control panel, then run again.", droplet=name
-            )
+    def _switch_off(self, name: str) -> None:
+        self._droplets.wait_ready([name])
+        if self._droplets.standing[name]["status"] == "off":
+            return
+        try:
+            self._droplets.act({name: {"type": "shutdown"}}, _is("off"), SHUTDOWN_SECONDS)
+        except OpsError:  # it does not listen
+            self._act_on({"type": "power_off"}, [name], _is("off"))
 
-    def _delete(self, names: list[str]) -> None:
-        for name in names:
-            try:
-                self._client.delete(path("droplets", self._droplets[name]["id"]))
-            except NotFoundError:
-                continue  # somebody was faster
-        if names:
-            self._watch(f"{len(names)} droplets to be gone", names, lambda droplet: droplet is None)
+    def _switch_on(self, name: str) -> None:
+        self._droplets.wait_ready([name])
+        if self._droplets.standing[name]["status"] == "off":
+            self._droplets.act({name: {"type": "power_on"}}, _is("active"))
+        self._droplets.untag(RESIZE, [self._droplets.standing[name]])
 
 
-def _natural(name: str) -> tuple[str, int]:
-    head, _dash, tail = name.rpartition("-")
-    return (head, int(tail)) if tail.isdigit() else (name, 0)
+def _ordered(now: State, want: State) -> bool:
+    return states.is_replaced(now, want) or now["size"] != want["size"]
+
+
+def _has(feature: str) -> Any:
+    return lambda droplet: feature in (droplet.get("features") or [])
+
+
+def _is(status: str) -> Any:
+    def holds(droplet: Object) -> bool:
+        return bool(droplet["status"] == status)
+
+    return holds
 
 
 def fleet(params: Mapping[str, Any]) -> Fleet:

@@ -10,9 +10,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
 
 PROTECT = "protect"
+# On a droplet as long as something that was begun with it is not done, so that the next run can finish it.
+REPLACEMENT = "groundcrew:replacement"  # stands beside the droplet of the same name, or in its place
+RESIZE = "groundcrew:resize"  # was running, and has to run again
+MARKS = frozenset({REPLACEMENT, RESIZE})
+
+
+@dataclass(frozen=True)
+class Health:
+    """When a new droplet may take the place of an old one: its port answers, or with a path HTTP does.
+
+    address: "public" or "private". timeout: seconds.
+    """
+
+    port: int = 22
+    path: str | None = None
+    address: str = "public"
+    timeout: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,9 @@ class FleetSpec:
 
     names: exact members; empty when the fleet is counted.
     prefix, count: members are <prefix>-<number>, exactly ``count`` of them.
+    backup_policy: plan, weekday and hour, as far as they matter.
+    reserved_ips: one for each member, in the order of their names.
+    volumes: names of the volumes of each member, in which {name} stands for its own.
     tag: on every member, and on nothing that is not one.
     """
 
@@ -38,9 +59,16 @@ class FleetSpec:
     tags: tuple[str, ...] | None = None
     monitoring: bool | None = None
     backups: bool | None = None
+    backup_policy: Mapping[str, Any] | None = None
     ipv6: bool | None = None
+    project: str | None = None
+    reserved_ips: tuple[str, ...] | None = None
+    volumes: tuple[str, ...] | None = None
     resize: bool = False
     resize_disk: bool = False
+    replace: bool = False
+    replace_batch: int = 1
+    replace_health: Health = Health()
     max_delete: int = 1
     wait: bool = True
     wait_timeout: float = 600.0
@@ -52,6 +80,10 @@ class FleetSpec:
 
 def fleet_spec(params: Mapping[str, Any]) -> FleetSpec:
     """The declaration in a module's parameters."""
+    if params["state"] == "present" and params["name_prefix"] and params["count"] is None:
+        raise OpsError("count is missing: with name_prefix, say how many droplets there are. To remove all of them, set state to absent.", field="count")
+    if params["replace_batch"] < 1:
+        raise OpsError("replace_batch has to be at least 1.", field="replace_batch")
     return FleetSpec(
         tag=params["fleet_tag"].lower(),
         names=tuple(params["names"] or ()),
@@ -67,13 +99,25 @@ def fleet_spec(params: Mapping[str, Any]) -> FleetSpec:
         tags=None if params["tags"] is None else tuple(params["tags"]),
         monitoring=params["monitoring"],
         backups=params["backups"],
+        backup_policy=_given(params["backup_policy"]),
         ipv6=params["ipv6"],
+        project=params["project"],
+        reserved_ips=None if params["reserved_ips"] is None else tuple(params["reserved_ips"]),
+        volumes=None if params["volumes"] is None else tuple(params["volumes"]),
         resize=params["resize"],
         resize_disk=params["resize_disk"],
+        replace=params["replace"],
+        replace_batch=params["replace_batch"],
+        replace_health=Health(**_given(params["replace_health"]) or {}),
         max_delete=params["max_delete"],
         wait=params["wait"],
         wait_timeout=float(params["wait_timeout"]),
     )
+
+
+def _given(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The suboptions that have a value."""
+    return {key: value for key, value in options.items() if value is not None} if options else None
 
 
 def normal_tags(tags: Any) -> list[str]:
@@ -86,12 +130,16 @@ def fingerprint(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def address(droplet: Object, kind: str) -> str | None:
-    """The first IPv4 address of a droplet that is "public" or "private"."""
-    for network in (droplet.get("networks") or {}).get("v4") or []:
+def address(droplet: Object, kind: str, version: str = "v4") -> str | None:
+    """The first IPv4 (or "v6") address of a droplet that is "public" or "private"."""
+    for network in (droplet.get("networks") or {}).get(version) or []:
         if network.get("type") == kind:
             return str(network["ip_address"])
     return None
+
+
+def marked(droplet: Object, mark: str) -> bool:
+    return mark in normal_tags(droplet.get("tags"))
 
 
 def comparable(droplet: Object) -> dict[str, Any]:
@@ -103,7 +151,7 @@ def comparable(droplet: Object) -> dict[str, Any]:
         "image": image.get("slug") or str(image.get("id", "")),
         "region": (droplet.get("region") or {}).get("slug"),
         "vpc": droplet.get("vpc_uuid"),
-        "tags": normal_tags(droplet.get("tags")),
+        "tags": [tag for tag in normal_tags(droplet.get("tags")) if tag not in MARKS],
         "monitoring": "monitoring" in features,
         "backups": "backups" in features,
         "ipv6": "ipv6" in features,
@@ -120,6 +168,7 @@ def summary(name: str, droplet: Object | None, state: Mapping[str, Any]) -> dict
         "status": seen.get("status"),
         "public_address": address(seen, "public"),
         "private_address": address(seen, "private"),
+        "ipv6_address": address(seen, "public", "v6"),
         "created_at": seen.get("created_at"),
         "vpc": seen.get("vpc_uuid") or state.get("vpc"),
         **{key: state.get(key) for key in ("size", "image", "region", "tags", "monitoring", "backups", "ipv6")},

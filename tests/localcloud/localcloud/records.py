@@ -37,7 +37,12 @@ SETTINGS = {"rate_limit": 1_000_000, "droplet_limit": 10_000}
 
 
 class Records(World):
-    """What is to be done later is done when its time has come and somebody asks."""
+    """What is to be done later is done when its time has come and somebody asks.
+
+    watcher: what a test wants to do at each moment of a request, until the next reset.
+    """
+
+    watcher: Callable[[str, str, str], None] | None
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         cloud = open_cloud("records", 9, directory, records_only=True)
@@ -52,6 +57,7 @@ class Records(World):
         """Forget everything but the settings that it was made with."""
         with self._turn:
             self._due.clear()
+            self.watcher = None
             self.store.clear()
             self.store.put("setting", "all", {**self.settings(), **self._given})
 
@@ -64,6 +70,10 @@ class Records(World):
             while self._due and self._due[0][0] <= time.monotonic():
                 _when, _order, work, arguments = heapq.heappop(self._due)
                 work(*arguments)
+
+    def watch(self, moment: str, method: str, path: str) -> None:
+        if self.watcher:
+            self.watcher(moment, method, path)
 
     def boot_out(self, started: float) -> None:
         """The time has passed before the work."""

@@ -67,6 +67,9 @@ class World:
     def catch_up(self) -> None:
         """Called before each request is answered; threads do the work here."""
 
+    def watch(self, moment: str, method: str, path: str) -> None:
+        """Called when a request was "asked", before anything is done, and when it is "answered", before anybody hears of it."""
+
     def free_address(self, first: int, last: int) -> str:
         """An address of the network for a new host; the one longest unused comes first."""
         taken = {document.get("address") for kind in ("droplet", "database", "removal") for document in self.store.all(kind)}

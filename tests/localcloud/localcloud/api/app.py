@@ -56,6 +56,7 @@ def create_app(world: World, validator: Validator | None = None) -> Flask:
         if request.path.startswith("/_localcloud"):
             return None
         calls[f"{request.method} {request.path}"] += 1
+        world.watch("asked", request.method, request.path)
         world.catch_up()
         settings = world.settings()
         time.sleep(settings["latency_seconds"])
@@ -89,6 +90,7 @@ def create_app(world: World, validator: Validator | None = None) -> Flask:
                 response.headers["retry-after"] = str(fault.get("retry_after", max(g.reset - int(time.time()), 1)))
         if validator:
             validator.check(request, response)
+        world.watch("answered", request.method, request.path)
         if (g.get("fault") or {}).get("drop"):
             # Done, but nobody hears of it.
             request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
