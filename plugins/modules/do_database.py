@@ -54,7 +54,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.kinds import database
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.database import database
 
 SPEC = {
     "cluster": {"type": "str", "required": True},

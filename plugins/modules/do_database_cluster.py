@@ -11,8 +11,8 @@ short_description: Converge a managed database cluster of DigitalOcean
 version_added: 0.1.0
 description:
   - Brings one cluster into the declared state and waits until it is online. It is found by its name; two of one name are an error.
-  - The size, the number of nodes, the storage, the trusted sources and the maintenance window are changed in place. The engine, the version,
-    the region, the VPC and the tags of a cluster that exists are fixed; another value is an error.
+  - The size, the number of nodes, the storage, the trusted sources and the maintenance window are changed in place, and with O(upgrade=true) the version.
+    The engine, the region, the VPC and the tags of a cluster that exists are fixed; another value is an error.
   - No password, and no address that holds one, is in a result. Read it where it is used, with the lookup P(groundcrew.ops.do_database#lookup).
   - O(state=absent) removes the data with the cluster.
 author:
@@ -34,20 +34,40 @@ options:
     choices: [pg, mysql, redis, valkey, mongodb, kafka, opensearch]
   version:
     description:
-      - The major version. Without it the newest one is created.
+      - The major version. Without it the newest one is created. An older one than a cluster has is an error.
     type: str
+  upgrade:
+    description:
+      - Allow a major upgrade of a cluster that exists, when O(version) is newer. It cannot be undone, and connections end during it.
+    type: bool
+    default: false
   size:
     description:
       - The slug of the size of a node, such as V(db-s-1vcpu-1gb). Required with O(state=present).
     type: str
   num_nodes:
     description:
-      - How many nodes there are; a cluster is created with one if this is not given.
+      - How many nodes there are; a cluster is created with one if this is not given. With two or three, one or two are standbys that take over.
     type: int
   storage_size_mib:
     description:
       - The storage in MiB; it only grows.
     type: int
+  restore_from:
+    description:
+      - Create the cluster as a fork of another one, from its backups. Of no effect on a cluster that exists.
+    type: dict
+    suboptions:
+      cluster:
+        description:
+          - The name of the cluster that is forked.
+        type: str
+        required: true
+      at:
+        description:
+          - The time of a backup, or a point in time where the engine keeps a log, in UTC, such as V(2026-01-31T12:00:00Z).
+          - Without it the newest backup is used.
+        type: str
   region:
     description:
       - The slug of the region. Required with O(state=present).
@@ -121,6 +141,18 @@ EXAMPLES = r"""
       day: sunday
       hour: "03:00"
   register: cluster
+
+- name: Try the upgrade on a fork
+  groundcrew.ops.do_database_cluster:
+    name: shop-pg-trial
+    engine: pg
+    version: "18"
+    size: db-s-1vcpu-1gb
+    region: fra1
+    restore_from:
+      cluster: shop-pg
+    trusted_sources:
+      - ip_addr: 192.0.2.7
 """
 
 RETURN = r"""
@@ -176,6 +208,9 @@ database_cluster:
     private_host:
       description: The name or address for connections from its VPC.
       type: str
+    standby_host:
+      description: The name for connections that read from a standby; null where there is none.
+      type: str
     port:
       description: The port for connections.
       type: int
@@ -201,9 +236,11 @@ SPEC = {
     "name": {"type": "str", "required": True},
     "engine": {"type": "str", "choices": ["pg", "mysql", "redis", "valkey", "mongodb", "kafka", "opensearch"]},
     "version": {"type": "str"},
+    "upgrade": {"type": "bool", "default": False},
     "size": {"type": "str"},
     "num_nodes": {"type": "int"},
     "storage_size_mib": {"type": "int"},
+    "restore_from": {"type": "dict", "options": {"cluster": {"type": "str", "required": True}, "at": {"type": "str"}}},
     "region": {"type": "str"},
     "vpc": {"type": "str"},
     "tags": {"type": "list", "elements": "str"},

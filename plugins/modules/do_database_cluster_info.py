@@ -84,6 +84,9 @@ database_clusters:
     private_host:
       description: The name or address for connections from its VPC.
       type: str
+    standby_host:
+      description: The name for connections that read from a standby; null where there is none.
+      type: str
     port:
       description: The port for connections.
       type: int

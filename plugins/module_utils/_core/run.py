@@ -94,6 +94,12 @@ def inform(module: AnsibleModule, read: Callable[[Mapping[str, Any]], Mapping[st
     module.exit_json(changed=False, **result)
 
 
+def require_no_log(module: AnsibleModule, *, secret: str, asked: bool) -> None:
+    """Refuse to answer with a secret in a task that would show it."""
+    if asked and not module.no_log:
+        module.fail_json(msg=f"This task would show {secret}: give it no_log=true, and use what it registers in tasks with no_log=true only.")
+
+
 def _require_converged(after: State | None, desired: State | None) -> None:
     left = differences(after, desired)
     if left:

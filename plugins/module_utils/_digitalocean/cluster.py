@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A managed database cluster as a kind of object, with its trusted sources."""
+"""A managed database cluster as a kind of object, with its trusted sources, standbys, upgrades and forks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import S
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import lookup
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, path
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import connect
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.managed import Managed
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import normal_tags
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resource import Kind, Patience, Resource, Update
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resource import Kind, Patience, Update
 
 SOURCES = ("droplet", "tag", "ip_addr", "app", "k8s")
 
@@ -43,6 +44,7 @@ def state_of(found: Object) -> dict[str, Any]:
         "maintenance_window": {"day": window.get("day"), "hour": str(window.get("hour") or "")[:5]} if window else None,
         "host": public.get("host"),
         "private_host": private.get("host") or public.get("host"),
+        "standby_host": (found.get("standby_connection") or {}).get("host"),
         "port": public.get("port"),
         "user": public.get("user"),
         "database": public.get("database"),
@@ -71,10 +73,13 @@ def _creation(state: State) -> dict[str, Any]:
     if state.get("trusted_sources"):
         # With the creation, so that the cluster is never open to everybody.
         body["rules"] = _rules(state["trusted_sources"])
+    if "restore_from" in state:
+        source, at = state["restore_from"]["cluster"], state["restore_from"].get("at")
+        body["backup_restore"] = {"database_name": source, **({"backup_created_at": at} if at else {})}
     return body
 
 
-def _resize(state: State) -> dict[str, Any]:
+def resize_body(state: State) -> dict[str, Any]:
     return {key: state[key] for key in ("size", "num_nodes", "storage_size_mib") if state.get(key) is not None}
 
 
@@ -91,7 +96,7 @@ def _prepare(client: Client, state: State) -> None:
 
 SHOWN = (
     *("id", "name", "engine", "version", "status", "num_nodes", "size", "region", "storage_size_mib", "vpc", "tags"),
-    *("maintenance_window", "trusted_sources", "host", "private_host", "port", "user", "database", "ca"),
+    *("maintenance_window", "trusted_sources", "host", "private_host", "standby_host", "port", "user", "database", "ca"),
 )
 
 CLUSTER = Kind(
@@ -103,9 +108,10 @@ CLUSTER = Kind(
     shown=SHOWN,
     create=_creation,
     updates=(
-        Update(("size", "num_nodes", "storage_size_mib"), "PUT", "/resize", _resize),
-        Update(("maintenance_window",), "PUT", "/maintenance", lambda state: state["maintenance_window"], at_creation=True),
         Update(("trusted_sources",), "PUT", "/firewall", lambda state: {"rules": _rules(state["trusted_sources"])}),
+        Update(("maintenance_window",), "PUT", "/maintenance", lambda state: state["maintenance_window"], at_creation=True),
+        Update(("size", "num_nodes", "storage_size_mib"), "PUT", "/resize", resize_body, settles=True),
+        Update(("version",), "PUT", "/upgrade", lambda state: {"version": state["version"]}, settles=True),
     ),
     more=_more,
     prepare=_prepare,
@@ -125,18 +131,20 @@ def trusted_sources(client: Client, declared: Sequence[Mapping[str, str | None]]
     return sorted({f"{kind}:{ids.get(kind, {}).get(value, value)}" for kind, value in pairs})
 
 
-def cluster(params: Mapping[str, Any]) -> Resource:
+def cluster(params: Mapping[str, Any]) -> Managed:
     client = connect(params)
-    window = params["maintenance_window"]
+    window, source = params["maintenance_window"], params["restore_from"]
     wanted = {
         **{key: params[key] for key in ("name", "engine", "version", "size", "num_nodes", "region", "storage_size_mib")},
         "vpc": lookup.vpc_id(client, params["vpc"]),
         "tags": None if params["tags"] is None else normal_tags(params["tags"]),
         "trusted_sources": trusted_sources(client, params["trusted_sources"]),
         "maintenance_window": {"day": window["day"], "hour": window["hour"]} if window else None,
+        "restore_from": {key: value for key, value in source.items() if value} if source else None,
     }
     patience = Patience(wait=params["wait"], timeout=float(params["wait_timeout"]))
-    return Resource(client, CLUSTER, wanted, present=params["state"] == "present", patience=patience)
+    present = params["state"] == "present"
+    return Managed(client, CLUSTER, wanted, given=("restore_from",), upgrade=params["upgrade"], present=present, patience=patience)
 
 
 def informed(client: Client, found: Object) -> dict[str, Any]:

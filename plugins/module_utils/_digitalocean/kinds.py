@@ -73,29 +73,6 @@ VPC = Kind(
     updates=(Update(("description",), "PUT", "", lambda state: {"name": state["name"], "description": state["description"]}),),
 )
 
-DATABASE = Kind(
-    noun="database",
-    key="database",
-    plural="dbs",
-    collection="/v2/databases/{parent}/dbs",
-    state=lambda found: {"name": found["name"]},
-    shown=("name",),
-    create=lambda state: {"name": state["name"]},
-    address=lambda found: str(found["name"]),
-)
-
-DATABASE_USER = Kind(
-    noun="database user",
-    key="database_user",
-    plural="users",
-    collection="/v2/databases/{parent}/users",
-    # The answer holds the password; it goes no further than this line.
-    state=lambda found: {"name": found["name"], "role": found.get("role")},
-    shown=("name", "role"),
-    create=lambda state: {"name": state["name"]},
-    address=lambda found: str(found["name"]),
-)
-
 
 def normal_rule(rule: Mapping[str, Any], peers: str) -> dict[str, Any]:
     """A firewall rule as it is compared: no empty lists, no order, one way to write "all ports".
@@ -168,22 +145,3 @@ def firewall(params: Params) -> Resource:
 
 def _declared(rules: Any, peers: str) -> list[dict[str, Any]] | None:
     return None if rules is None else normal_rules(rules, peers)
-
-
-def database(params: Params) -> Resource:
-    return _in_cluster(DATABASE, params)
-
-
-def database_user(params: Params) -> Resource:
-    return _in_cluster(DATABASE_USER, params)
-
-
-def _in_cluster(kind: Kind, params: Params) -> Resource:
-    client = connect(params)
-    return Resource(
-        client,
-        kind,
-        {"name": params["name"]},
-        present=params["state"] == "present",
-        parent=lambda: lookup.cluster_id(client, params["cluster"]),
-    )

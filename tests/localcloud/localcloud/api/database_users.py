@@ -98,6 +98,17 @@ def register(app: Blueprint, world: World) -> None:
     def get_user(cluster_id: str, name: str) -> Document:
         return {"user": view(user_of(read(cluster_id), name))}
 
+    @app.put("/v2/databases/<cluster_id>/users/<name>")
+    def change_user(cluster_id: str, name: str) -> tuple[Document, int]:
+        (settings,) = required(body(), "settings")
+        replication = bool(settings.get("pg_allow_replication"))
+        with world.locks[f"database-{cluster_id}"]:
+            cluster = postgresql(cluster_id)
+            user = {**user_of(cluster, name), "settings": {"pg_allow_replication": replication}}
+            sql(cluster, f"ALTER ROLE {servers.identifier(name)} {'REPLICATION' if replication else 'NOREPLICATION'}")
+            _save(cluster, users=[user if one["name"] == name else one for one in cluster["users"]])
+        return {"user": view(user)}, 201
+
     @app.delete("/v2/databases/<cluster_id>/users/<name>")
     def delete_user(cluster_id: str, name: str) -> tuple[str, int]:
         with world.locks[f"database-{cluster_id}"]:

@@ -25,6 +25,8 @@ def view(world: World, cluster: Document) -> Document:
     """A cluster as the API shows it."""
     connection = database_users.connection(cluster)
     postgresql = cluster["engine"] == "pg"
+    # A standby is a record, and so is its name.
+    standby = connection | {"host": f"replica-{cluster['address']}"}
     return {
         "id": cluster["id"],
         "name": cluster["name"],
@@ -44,6 +46,7 @@ def view(world: World, cluster: Document) -> Document:
         "maintenance_window": cluster["maintenance"],
         "project_id": cluster["project_id"],
         "storage_size_mib": cluster["storage_size_mib"],
+        **({"standby_connection": standby, "standby_private_connection": standby} if cluster["num_nodes"] > 1 else {}),
     }
 
 
