@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of the option sets REPOSITORY and TOOLS in module_utils/_backup/options.py."""
+"""Documentation of the option sets REPOSITORY, IDENTITY and TOOLS in module_utils/_backup/options.py."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ options:
       - Keep it apart from the credentials of the bucket. Falls back to E(GROUNDCREW_BACKUP_SIGNING_KEY).
     type: str
     required: true
+"""
+
+    IDENTITY = r"""
+options:
+  database:
+    description:
+      - Whose backups are meant, compared as a whole. For Redis it is the name that they were given.
+    type: str
+    required: true
+  system_id:
+    description:
+      - The identifier of the cluster it was in. Needed when databases of that name were backed up from several.
+    type: str
+  engine:
+    description:
+      - What was backed up.
+    type: str
+    choices: [postgresql, redis]
+    default: postgresql
 """
 
     TOOLS = r"""

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import json
 import os
 import shutil
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, make_client
 
@@ -124,6 +128,16 @@ def seaweed(folder: Path) -> Iterator[dict[str, Any]]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+def module(name: str, arguments: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """Run a module's main() with diff on and return its result, also that of a failure (``failed``, ``msg``)."""
+    main = importlib.import_module(f"ansible_collections.groundcrew.ops.plugins.modules.{name}").main
+    said = io.StringIO()
+    flags = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": True}
+    with patch_module_args({**flags, **arguments}), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        main()
+    return dict(json.loads(said.getvalue()))
 
 
 def client(options: dict[str, Any]) -> Any:

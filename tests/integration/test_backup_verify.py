@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import disposable, settings, upkeep, verify
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from tests.integration import backup_servers
+from tests.unit.plugins.module_utils._backup.shelf import DAY, stock
 
 KEY = "0123456789abcdef0123456789abcdef"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -175,3 +177,58 @@ with disposable.folder(Path(sys.argv[1])) as base, disposable.postgresql(int(sys
     with disposable.folder(Path(options["staging_dir"])):
         assert len(left(options)) == 1
     assert left(options) == []
+
+
+def foretold(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Dry run, then run: the second does what the first said."""
+    said = backup_servers.module(name, arguments, check=True)
+    done = backup_servers.module(name, arguments)
+    assert not said.get("failed") and not done.get("failed"), (said, done)
+    assert (said["changed"], said["diff"]) == (done["changed"], done["diff"])
+    return done
+
+
+STORE = ("bucket", "endpoint_url", "region", "access_key", "secret_key", "addressing_style")
+
+
+def test_the_module_checks_and_tells_why_a_backup_does_not_pass(made: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    options, backup = made
+    arguments = {name: options[name] for name in (*STORE, "signing_key", "prefix", "staging_dir")} | {"database": "shop", "level": "V2"}
+    done = foretold("backup_verify", arguments)
+    assert (done["changed"], done["verification"]["backup_id"]) == (True, backup["backup_id"])
+    assert not foretold("backup_verify", {**arguments, "max_age": 3600})["changed"]
+    wrong = [{"name": "no orders", "sql": "SELECT count(*) = 0 FROM public.orders"}]
+    failed = backup_servers.module("backup_verify", {**arguments, "level": "V7", "questions": wrong})
+    assert failed["failed"] and failed.get("verification", failed)["verdict"] == "different"
+    assert "no orders: the answer is" in failed["msg"]
+    missing = backup_servers.module("backup_verify", {**arguments, "database": "shop-staging"}, check=True)
+    assert missing["failed"] and "There is no backup of database shop-staging" in missing["msg"]
+
+
+def test_hold_and_retention_by_the_modules_in_a_real_store(made: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    options, _backup = made
+    store = settings.store(options)
+    now = time.time()
+    app, other = Identity("postgresql", "1", "app"), Identity("postgresql", "1", "app-staging")
+    old, held, new = (stock(store, app, now - age * DAY, prefix="thin") for age in (90, 80, 0))
+    foreign = stock(store, other, now - 90 * DAY, prefix="thin")
+    arguments = {**{name: options[name] for name in STORE}, "signing_key": "0123456789abcdef", "prefix": "thin", "database": "app"}
+
+    hold = {**arguments, "backup_id": held, "reason": "audit", "owner": "ann", "until": "2999-01-01"}
+    assert foretold("backup_hold", hold)["hold"] == {"backup_id": held, "reason": "audit", "owner": "ann", "until": "2999-01-01T00:00:00Z"}
+    assert not foretold("backup_hold", hold)["changed"]
+    assert foretold("backup_hold", {**hold, "reason": "court"})["changed"]
+
+    done = foretold("backup_retention", {**arguments, "keep": {"minimum": 1}})
+    assert done["removed"] == [old]
+    assert f"keep {held}: held until 2999-01-01T00:00:00Z by ann: court" in done["diff"]["prepared"]
+    assert not foretold("backup_retention", {**arguments, "keep": {"minimum": 1}})["changed"]
+
+    gone = {**arguments, "backup_id": held, "state": "absent"}
+    assert foretold("backup_hold", gone)["hold"] is None
+    assert not foretold("backup_hold", gone)["changed"]
+    assert foretold("backup_retention", {**arguments, "keep": {"minimum": 1}})["removed"] == [held]
+    assert {item.key.split("/")[4] for item in store.listing("thin/postgresql/1/app/")} == {new}
+    assert {item.key.split("/")[4] for item in store.listing("thin/postgresql/1/app-staging/")} == {foreign}
+    refused = backup_servers.module("backup_hold", {**arguments, "backup_id": new})
+    assert refused["failed"] and "Option reason is missing" in refused["msg"]

@@ -25,6 +25,20 @@ REPOSITORY: dict[str, dict[str, Any]] = {
     "signing_key": {"type": "str", "required": True, "no_log": True, "fallback": from_env("GROUNDCREW_BACKUP_SIGNING_KEY")},
 }
 
+IDENTITY: dict[str, dict[str, Any]] = {
+    "database": {"type": "str", "required": True},
+    "system_id": {"type": "str"},
+    "engine": {"type": "str", "choices": ["postgresql", "redis"], "default": "postgresql"},
+}
+
+KEEP: dict[str, dict[str, Any]] = {
+    **{name: {"type": "int", "default": 0} for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly")},
+    "within_days": {"type": "float", "default": 30},
+    "minimum": {"type": "int", "default": 2},
+    "most": {"type": "int", "default": 50},
+    "late_hours": {"type": "float", "default": 0},
+}
+
 TOOLS: dict[str, dict[str, Any]] = {
     "jobs": {"type": "int", "default": 2},
     "staging_dir": {"type": "path", "default": "/var/tmp"},

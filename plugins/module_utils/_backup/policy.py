@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import (
     Comparison,
+    Entry,
     Identity,
     Listed,
     Manifest,
@@ -24,6 +26,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 
 BACKUP_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 DATA = "data/"
+BUNDLES = "bundle/"
+GLOBALS = "globals.sql"
+LEASE = "lease.json"
 MANIFEST = "manifest.json"
 DELETING = "deleting.json"
 VERIFIED = "verified/"
@@ -58,6 +63,18 @@ def decode(part: str) -> str:
 def timestamp(seconds: float) -> str:
     """ISO 8601 in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def seconds(timestamp: str) -> float:
+    """Seconds since the epoch of an ISO 8601 time in UTC, to the second."""
+    return float(calendar.timegm(time.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ")))
+
+
+def taken_at(entry: Entry) -> str:
+    """The time of the snapshot; where the manifest cannot tell, that of the beginning, from the backup's name."""
+    if entry.manifest is not None:
+        return entry.manifest.truth.taken_at
+    return timestamp(calendar.timegm(time.strptime(entry.backup_id.partition("-")[0], "%Y%m%dT%H%M%SZ")))
 
 
 def moment(seconds: float) -> str:

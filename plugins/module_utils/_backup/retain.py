@@ -5,56 +5,98 @@
 
 from __future__ import annotations
 
-import calendar
 import dataclasses
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, retention
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity, Manifest
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 
 class Retain:
-    """An operation for ``_core.run.perform`` and for the command line."""
+    """An operation for ``_core.run.perform`` and for the command line. It touches the folder of one database only.
 
-    def __init__(self, identity: Identity, keep: retention.Keep, prefix: str, store: Store, catalogue: Catalogue, *, clock: Clock | None = None) -> None:
+    locked: until when the store itself keeps an object, None when it does not.
+    force: remove more than ``keep.most`` in this run.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        keep: retention.Keep,
+        prefix: str,
+        store: Store,
+        catalogue: Catalogue,
+        *,
+        locked: Callable[[str], str | None],
+        force: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        for name, value in dataclasses.asdict(keep).items():
+            if value < 0:
+                raise OpsError(f"The rule {name} is {value}: give 0 or more.", field=name)
         self._identity = identity
         self._keep = keep
         self._home = policy.home(prefix, identity)
         self._store = store
         self._catalogue = catalogue
+        self._locked = locked
+        self._force = force
         self._clock = clock or Clock()
+        self._planned: list[retention.Decision] = []
 
     def plan(self) -> Plan:
-        decisions = self._decide()
-        removed = [decision for decision in decisions if not decision.keep]
-        before = {"backups": [decision.backup_id for decision in decisions]}
-        after = {"backups": [decision.backup_id for decision in decisions if decision.keep]}
-        steps = tuple(f"remove {decision.backup_id}: {decision.reason}" for decision in removed)
-        return Plan("retain" if removed else "none", before, after, steps)
+        entries = {entry.backup_id: entry for entry in self._catalogue.entries(self._identity)}
+        self._planned = self.decide(list(entries.values()))
+        shown = {backup_id: f"taken {policy.taken_at(entry)}, {entry.level}" for backup_id, entry in entries.items()}
+        kept = {one.backup_id for one in self._planned if one.keep}
+        steps = tuple(f"{'keep' if one.keep else 'remove'} {one.backup_id}: {one.reason}" for one in self._planned)
+        after = {backup_id: what for backup_id, what in shown.items() if backup_id in kept}
+        return Plan("retain" if len(after) < len(shown) else "none", {"backups": shown}, {"backups": after}, steps)
 
     def result(self, planned: Plan) -> Mapping[str, Any]:
-        return {"retention": [dataclasses.asdict(decision) for decision in self._decide()]}
+        return self._told(self._planned, ())
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
-        decisions = self._decide()
-        for decision in decisions:
-            if not decision.keep:
-                folder = f"{self._home}{decision.backup_id}/"
-                self._catalogue.remove(folder, [item.key[len(folder) :] for item in self._store.listing(folder)])
-        return {"retention": [dataclasses.asdict(decision) for decision in decisions]}
+        decisions, removed = [], []
+        for one in self._planned:
+            refused = None if one.keep else self._remove(one.backup_id)
+            if not one.keep and refused is None:
+                removed.append(one.backup_id)
+            decisions.append(one if refused is None else retention.Decision(one.backup_id, True, refused))
+        return self._told(decisions, removed)
 
-    def _decide(self) -> list[retention.Decision]:
+    def decide(self, entries: list[Entry]) -> list[retention.Decision]:
+        """What the rules say about these backups."""
+        return retention.decide([_candidate(entry, self._clock.now()) for entry in entries], self._keep, self._clock.now(), force=self._force)
+
+    def _remove(self, backup_id: str) -> str | None:
+        """Remove a backup, or say what speaks against it now: a hold that was placed since, or the store's own lock."""
+        folder = f"{self._home}{backup_id}/"
+        names = [item.key[len(folder) :] for item in self._store.listing(folder)]
+        if policy.HOLD in names:
+            return "a hold was placed on it meanwhile"
+        until = self._locked(folder + policy.MANIFEST) if policy.MANIFEST in names else None
+        if until is not None:
+            return f"the store has locked it until {until}"
+        self._catalogue.remove(folder, names)
+        return None
+
+    def _told(self, decisions: list[retention.Decision], removed: Any) -> dict[str, Any]:
+        return {"retention": [dataclasses.asdict(one) for one in decisions], "removed": list(removed)}
+
+
+def _candidate(entry: Entry, now: float) -> retention.Candidate:
+    protected = None
+    if entry.manifest is None:
         # What cannot be read, be it damaged or signed by somebody else, is not ours to remove.
-        candidates = [_candidate(entry, entry.manifest) for entry in self._catalogue.entries(self._identity) if entry.manifest is not None]
-        return retention.decide(candidates, self._keep, self._clock.now())
-
-
-def _candidate(entry: Entry, manifest: Manifest) -> retention.Candidate:
-    taken_at = calendar.timegm(time.strptime(manifest.truth.taken_at, "%Y-%m-%dT%H:%M:%SZ"))
-    return retention.Candidate(entry.backup_id, taken_at, entry.proven)
+        protected = f"it cannot be read: {entry.problem}"
+    if entry.hold is not None and entry.hold.holds(policy.timestamp(now)):
+        until = f" until {entry.hold.until}" if entry.hold.until else ""
+        protected = f"held{until} by {entry.hold.owner}: {entry.hold.reason}"
+    return retention.Candidate(entry.backup_id, policy.seconds(policy.taken_at(entry)), entry.proven, protected)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue, describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.locks import Locks
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import Keep
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, store
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.verify import TARGET, Question, Verify, VerifyJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
@@ -39,12 +42,34 @@ def verification(params: Params) -> Verify:
 
 def retain(params: Params) -> Retain:
     found = catalogue(params)
-    identity = found.identity(_database_name(params), params.get("system_id"))
+    return Retain(
+        identity(params, found),
+        rules(params),
+        params.get("prefix") or "",
+        store(params),
+        found,
+        locked=Locks(s3(params)).until,
+        force=bool(params.get("force")),
+    )
+
+
+def rules(params: Params) -> Keep:
+    given = {name: value for name, value in (params.get("keep") or {}).items() if value is not None}
     try:
-        keep = Keep(**params.get("keep") or {})
+        return Keep(**given)
     except TypeError as error:
         raise OpsError(f"The rules under keep are not understood: {error}.") from error
-    return Retain(identity, keep, params.get("prefix") or "", store(params), found)
+
+
+def holding(params: Params) -> Holding:
+    found = catalogue(params)
+    wanted = None
+    if params["state"] == "present":
+        wanted = {name: params.get(name) for name in ("reason", "owner", "until")}
+        missing = [name for name in ("reason", "owner") if not wanted[name]]
+        if missing:
+            raise OpsError(f"Option {missing[0]} is missing: whoever finds the hold later has to know why it is there, and whom to ask.", field=missing[0])
+    return Holding(identity(params, found), params["backup_id"], wanted, found)
 
 
 def information(params: Params) -> dict[str, Any]:
@@ -52,6 +77,10 @@ def information(params: Params) -> dict[str, Any]:
     found = catalogue(params)
     identities = found.identities(params.get("database"), params.get("system_id"))
     return {"backups": [describe(identity, entry) for identity in identities for entry in found.entries(identity)]}
+
+
+def identity(params: Params, found: Catalogue) -> Identity:
+    return found.identity(_database_name(params), params.get("system_id"), params.get("engine") or "postgresql")
 
 
 def _database_name(params: Params) -> str:
