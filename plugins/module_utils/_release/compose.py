@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner, failed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Container, Release, Slot
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler import Member
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
 
 PULL_TIMEOUT = 1800.0
@@ -74,6 +76,35 @@ class Compose:
         if started.rc != 0:
             raise failed(started, f"Starting the {kind} services of release {release.id} in slot {slot}")
 
+    def grow(self, release: Release, slot: str, kind: str) -> None:
+        """Start what is missing, and touch nothing that runs."""
+        services = [service for service in release.services if service.kind == kind]
+        scale = [argument for service in services for argument in ("--scale", f"{service.name}={service.replicas}")]
+        arguments = ["up", "--detach", "--no-deps", "--no-build", "--no-recreate", "--pull", "never", *scale, *(service.name for service in services)]
+        grown = self._compose(release, slot, kind, *arguments)
+        if grown.rc != 0:
+            raise failed(grown, f"Starting more {kind} services of release {release.id} in slot {slot}")
+
+    def members(self, slot: str) -> list[Member]:
+        """The containers of a slot, each with its number and, of a web service, its port on loopback."""
+        found = []
+        for row in self._rows():
+            labels = _labels(row)
+            if labels["groundcrew.slot"] == slot:
+                port = re.search(r"127\.0\.0\.1:(\d+)->", row["Ports"])
+                number = int(labels["com.docker.compose.container-number"])
+                running = row["State"] == "running"
+                found.append(
+                    Member(row["ID"], labels["groundcrew.service"], labels["groundcrew.release"], number, int(port.group(1)) if port else None, running)
+                )
+        return found
+
+    def end(self, containers: Sequence[str]) -> None:
+        """Tell containers to end, wait as long as their grace allows, and remove them."""
+        if containers:
+            self._stop(containers)
+            self._docker("rm", *containers)
+
     def _start_data(self, release: Release) -> None:
         if not release.data:
             return
@@ -84,22 +115,28 @@ class Compose:
             raise failed(started, f"Starting the data services of {self._app}")
 
     def containers(self) -> list[Container]:
+        return [
+            Container(labels["groundcrew.slot"], labels["groundcrew.service"], labels["groundcrew.release"], row["State"] == "running")
+            for row in self._rows()
+            for labels in [_labels(row)]
+        ]
+
+    def _rows(self) -> list[dict[str, str]]:
+        """The application's containers, without those that ran a single command."""
         listed = self._docker("ps", "--all", "--no-trunc", "--filter", f"label=groundcrew.application={self._app}", "--format", "{{json .}}").stdout
-        found = []
-        for line in listed.splitlines():
-            row = json.loads(line)
-            labels = dict(label.partition("=")[::2] for label in row["Labels"].split(","))
-            if labels.get("com.docker.compose.oneoff") != "True":
-                found.append(Container(labels["groundcrew.slot"], labels["groundcrew.service"], labels["groundcrew.release"], row["State"] == "running"))
-        return found
+        rows: list[dict[str, str]] = [json.loads(line) for line in listed.splitlines()]
+        return [row for row in rows if _labels(row).get("com.docker.compose.oneoff") != "True"]
 
     def stop(self, slot: str, kind: str) -> None:
         """Each container has its own grace from ``stop_grace_period``; the engine kills only after it."""
         running = self._ids(slot, kind, only_running=True)
         if running:
-            graces = self._docker("inspect", "--format", "{{.Config.StopTimeout}}", *running).stdout.split()
-            longest = max((int(grace) for grace in graces if grace.isdigit()), default=10)
-            self._docker("stop", *running, timeout=longest + STOP_MARGIN)
+            self._stop(running)
+
+    def _stop(self, containers: Sequence[str]) -> None:
+        graces = self._docker("inspect", "--format", "{{.Config.StopTimeout}}", *containers).stdout.split()
+        longest = max((int(grace) for grace in graces if grace.isdigit()), default=10)
+        self._docker("stop", *containers, timeout=longest + STOP_MARGIN)
 
     def keep_logs(self, slot: str) -> str:
         path = self._store.log_path(f"{slot}.log")
@@ -153,3 +190,7 @@ class Compose:
             return self._runner.run(["docker", *arguments], check=check, timeout=timeout)
         except OpsError as error:
             raise OpsError(f"docker {arguments[0]} for {self._app}: {error.message}", **error.details) from error
+
+
+def _labels(row: dict[str, str]) -> dict[str, str]:
+    return dict(label.partition("=")[::2] for label in row["Labels"].split(","))

@@ -87,6 +87,8 @@ class Scaler:
             self._shrink(wanted, service, replicas)
             self._engine.check(release, active.slot)
         else:
+            if service == active.web:
+                self._require_servers(wanted)
             self._engine.check(release, active.slot)
             self._grow(release, wanted, service)
             self._write(wanted)
@@ -124,6 +126,14 @@ class Scaler:
         self.forced += left
         self._proxy.set_states(dict.fromkeys(servers, "maint"))
         self._proxy.save()
+
+    def _require_servers(self, wanted: Occupant) -> None:
+        servers = self._proxy.servers()
+        missing = [name for name in self._slots[wanted.slot].servers(wanted.servers) if name not in servers]
+        if missing:
+            raise OpsError(
+                f"The proxy has no server {', '.join(missing)}. Give the proxy as many replicas for this application as it may be scaled to.", servers=missing
+            )
 
     def _require_running(self, wanted: Occupant, service: str) -> None:
         wait_for(
