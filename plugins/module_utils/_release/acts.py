@@ -143,26 +143,29 @@ class Acts:
 
     # the way back
 
-    def revert(self) -> float:
-        """Let the old release serve and stop the new one. Seconds until the old one was ready."""
-        self.enter("REVERTING")
+    def turn_back(self) -> None:
+        """Let the old release serve again. The new one runs on, out of rotation."""
         began = self.clock.monotonic()
-        pending, state = self.pending, self.store.read()
+        self.enter("REVERTING")
+        pending, active = self.pending, self.store.read().active
         # Before the switch the proxy was told nothing, so its answer is not needed to go back.
+        if pending.switched and active:
+            self._require_standby(active)
+            old = self.settings.slots[active.slot].servers(active.servers)
+            new = {name: "drain" for name, server in self._slot_servers(pending.target.slot).items() if server.state == "ready"}
+            self.proxy.set_states({**dict.fromkeys(old, "ready"), **new})
+            self.proxy.save()
+            self.note("turned", pending, "REVERTING", seconds=round(self.clock.monotonic() - began, 4))
+
+    def revert(self) -> None:
+        """Let the old release serve again and stop the new one."""
+        self.turn_back()
+        pending = self.pending
         if pending.switched:
-            if state.active:
-                self._require_standby(state.active)
-                old = self.settings.slots[state.active.slot].servers(state.active.servers)
-                new = {name: "drain" for name, server in self._slot_servers(pending.target.slot).items() if server.state == "ready"}
-                self.proxy.set_states({**dict.fromkeys(old, "ready"), **new})
-            seconds = self.clock.monotonic() - began
             self.retire(pending.target.slot)
-        else:
-            seconds = 0.0
         self.stop(pending.target.slot)
-        self.note("reverted", pending, "REVERTING", seconds=round(seconds, 4))
-        self.store.write(dataclasses.replace(state, pending=None))
-        return seconds
+        self.note("reverted", pending, "REVERTING")
+        self.store.write(dataclasses.replace(self.store.read(), pending=None))
 
     def retire(self, slot: str) -> int:
         """Take a slot out of the proxy: drain, wait until nothing is in flight, then maint. How many requests were cut."""

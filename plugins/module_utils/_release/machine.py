@@ -126,7 +126,7 @@ class Machine:
         if target.id in elsewhere:
             self._store.write(policy.migrated(self._store.read(), target))
         outcome = Outcome({"migrate": "migrated", "commit": "released", "hold": "held"}.get(phase, "baking"))
-        self._advance([name for name in PHASES[phase] if PATH.index(name) >= PATH.index(pending.state)], outcome, target)
+        self._advance([name for name in PHASES[phase] if PATH.index(name) >= PATH.index(pending.state)], outcome, target, alone=False)
         if phase == "commit":
             self._require_serving(target)
         return outcome
@@ -137,7 +137,9 @@ class Machine:
         if pending is None or pending.state == "COMMITTED":
             return Outcome("unchanged")
         self._adopt(run, pending)
-        return Outcome("reverted", {"REVERTING": self._acts.revert()})
+        began = self._clock.monotonic()
+        self._acts.revert()
+        return Outcome("reverted", {"REVERTING": round(self._clock.monotonic() - began, 3)})
 
     def remove(self, run: str) -> None:
         """Take the application out of the proxy, stop it, and forget it."""
@@ -178,7 +180,8 @@ class Machine:
 
     # the path
 
-    def _advance(self, path: Sequence[str], outcome: Outcome, target: Release) -> None:
+    def _advance(self, path: Sequence[str], outcome: Outcome, target: Release, *, alone: bool = True) -> None:
+        """Act, state by state. alone: what fails is taken back to its end; a fleet is told first, and reverts every host."""
         pending = self._acts.pending
         for name in path:
             self._acts.enter(name)
@@ -192,15 +195,18 @@ class Machine:
                 # Here the old slot may be half drained or stopped already, and the new one passed its checks: the next run goes on.
                 if name in ("DRAINED", "COMMITTED"):
                     raise
-                raise self._taken_back(name, error) from error
+                raise self._taken_back(name, error, alone) from error
             outcome.seconds[name] = round(self._clock.monotonic() - began, 3)
             self._acts.note("outcome", pending, name, seconds=outcome.seconds[name])
 
-    def _taken_back(self, name: str, cause: OpsError) -> OpsError:
-        """Revert, and the error that says what serves now."""
+    def _taken_back(self, name: str, cause: OpsError, alone: bool) -> OpsError:
+        """Go back, and the error that says what serves now."""
         pending = self._acts.pending
         logs = self._engine.keep_logs(pending.target.slot) if name in ("STARTED", "VERIFIED", "BAKING") else None
-        self._acts.revert()
+        if alone:
+            self._acts.revert()
+        else:
+            self._acts.turn_back()
         active = self._store.read().active
         serves = f"Release {active.release} serves as before." if active else "No release serves on this host, as before."
         details = {

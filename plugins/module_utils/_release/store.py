@@ -121,7 +121,7 @@ class Store:
         self._journal.append(kind, **fields)
 
     def journal(self, last: int) -> list[dict[str, Any]]:
-        return self._journal.read()[-last:]
+        return self._journal.read()[-last:] if last else []
 
     # releases
 

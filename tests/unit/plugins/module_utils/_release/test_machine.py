@@ -248,6 +248,22 @@ def test_a_run_without_the_lease_is_refused(baking: Lab) -> None:
         baking.release(NEW)
 
 
+def test_a_host_of_a_fleet_serves_the_old_release_before_it_stops_the_new_one(lab: Lab) -> None:
+    """The rest of the fleet need not wait until the failed release has drained and its workers have ended."""
+    lab.release(OLD)
+    lab.gate = Gate(seconds=5.0)
+    lab.world.rate[NEW.id] = (50, 50, 20.0)
+    with lab.run("fleet") as (machine, run):
+        machine.release(run, Request(NEW, hold=True))
+        machine.advance(run, "migrate")
+    with pytest.raises(OpsError, match="serves as before"), lab.run("fleet") as (machine, run):
+        machine.advance(run, "switch")
+    assert (lab.serves, {slot for slot, _service in lab.world.running}) == (OLD.id, {"a", "b"})
+    with lab.run("fleet") as (machine, run):
+        machine.revert(run)
+    assert (lab.serves, {slot for slot, _service in lab.world.running}, lab.store.read().pending) == (OLD.id, {"a"}, None)
+
+
 @pytest.mark.parametrize(
     ("target", "options", "serves"),
     [
@@ -342,6 +358,7 @@ def test_a_fleets_migration_runs_on_one_host_and_is_known_to_the_others(lab: Lab
         machine.release(run, Request(OLD, hold=True))
         with pytest.raises(OpsError, match="has not run in this fleet"):
             machine.advance(run, "switch")
+        machine.revert(run)
         machine.release(run, Request(OLD, hold=True))
         assert machine.advance(run, "switch", elsewhere=[OLD.id]).verdict == "baking"
         machine.advance(run, "commit")
