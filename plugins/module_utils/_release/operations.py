@@ -29,6 +29,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Probe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect, Registry
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.scale import as_scaled
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
 
 Params = Mapping[str, Any]
@@ -162,7 +163,7 @@ class Deploy:
             raise OpsError(f"To release {self._application.name}, {', '.join(missing)} must be given.", missing=missing)
         files = tuple(ComposeFile(**file) for file in params["files"])
         support = tuple(SupportFile(each["name"], each["content"], int(each["mode"], 8)) for each in params["support_files"])
-        services = tuple(composefile.complete(service, files) for service in params["services"])
+        services = as_scaled([composefile.complete(service, files) for service in params["services"]], self._application.store.root)
         concealed = _texts(params["secret_environment"])
         environment = {**_texts(params["environment"]), **concealed}
         secrets = make_secrets(params["secrets"] or ())
