@@ -14,7 +14,6 @@ import importlib
 import io
 import json
 import os
-import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -26,6 +25,22 @@ from localcloud.api.validation import SPECIFICATION
 from localcloud.records import Served, serving
 
 PLUGINS = "ansible_collections.groundcrew.ops.plugins"
+
+
+def main_of(env: Mapping[str, str], name: str, arguments: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """Run a module's main() with diff on, as a task with ``no_log``, and return its result, also that of a failure (``failed``, ``msg``)."""
+    main = importlib.import_module(f"{PLUGINS}.modules.{name}").main
+    said = io.StringIO()
+    flags = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": True}
+    with (
+        # Ansible reads every certificate of the machine for each request, for one over plain HTTP too, which takes longer than the request.
+        mock.patch.dict(os.environ, {**env, "SSL_CERT_FILE": os.devnull}),
+        patch_module_args({**flags, **arguments}),
+        contextlib.redirect_stdout(said),
+        contextlib.suppress(SystemExit),
+    ):
+        main()
+    return dict(json.loads(said.getvalue()))
 
 
 class Account:
@@ -42,23 +57,8 @@ class Account:
         self.control = served.control
 
     def module(self, name: str, arguments: Mapping[str, Any], *, check: bool = False, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Run a module's main() with diff on, as a task with ``no_log``, and return its result, also that of a failure (``failed``, ``msg``)."""
-        main = importlib.import_module(f"{PLUGINS}.modules.{name}").main
-        said = io.StringIO()
-        flags = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": True}
-        # Ansible reads every certificate of the machine for each request, for one over plain HTTP too, which takes longer than the request.
-        no_certificates = {"SSL_CERT_FILE": os.devnull}
-        with (
-            mock.patch.dict(os.environ, {**self.env, **no_certificates, **(env or {})}),
-            patch_module_args({**flags, **arguments}),
-            # Takes longer than everything else, and there is no TLS here.
-            mock.patch.object(ssl.SSLContext, "load_default_certs"),
-            mock.patch.object(ssl.SSLContext, "set_default_verify_paths"),
-            contextlib.redirect_stdout(said),
-            contextlib.suppress(SystemExit),
-        ):
-            main()
-        return dict(json.loads(said.getvalue()))
+        """The result of a module that is run on this account."""
+        return main_of({**self.env, **(env or {})}, name, arguments, check=check)
 
     def both(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Dry run, then run: the second does what the first said, and the first wrote nothing. Returns the run's result."""
@@ -102,4 +102,4 @@ def account(records: Served) -> Iterator[Account]:
     broken = opened.violations()
     if broken:
         opened.control("DELETE", "violations")
-    assert broken == []
+    assert broken == [], broken

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from tests.integration.do_hosts import PORT, answering
 from tests.integration.do_inprocess import Account
 
 KEY = "ssh-ed25519 " + base64.b64encode(b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20" + os.urandom(32)).decode()
 DROPLET = {"size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1"}
 FOUND = {"fleet_tag": "shop", "name_prefix": "shop"}
 FLEET = {**FOUND, "count": 3, "tags": ["app"], **DROPLET}
-HEALTHY = {"port": 8099, "path": "/health", "timeout": 2}
+HEALTHY = {"port": PORT, "path": "/health", "timeout": 2}
 UNRELATED = 45
 
 
@@ -47,29 +45,6 @@ def names(account: Account) -> list[str]:
 
 def ids(account: Account) -> dict[str, int]:
     return {each["name"]: each["id"] for each in droplets(account)}
-
-
-@contextmanager
-def answering(count: int, status: Callable[[str], int] = lambda _host: 200) -> Iterator[None]:
-    """What the droplets that are made next say on their addresses."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status(self.connection.getsockname()[0]))
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
-
-    servers = [ThreadingHTTPServer((f"127.64.0.{number}", HEALTHY["port"]), Handler) for number in range(1, count + 1)]  # type: ignore[arg-type]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
 
 
 CHANGES: list[Mapping[str, Any]] = [
@@ -181,7 +156,7 @@ def test_a_replacement_that_is_not_healthy_leaves_the_old_one(account: Account) 
     with answering(5, lambda host: 200 if host == "127.64.0.4" else 503):
         said = account.module("do_droplet", state)
     assert said["failed"]
-    assert "127.64.0.5:8099 answered 503" in said["msg"]
+    assert f"127.64.0.5:{PORT} answered 503" in said["msg"]
     assert "still works under this name" in said["msg"]
     now = droplets(account)
     assert len(now) == 4
@@ -195,7 +170,7 @@ def test_a_replacement_that_is_not_healthy_leaves_the_old_one(account: Account) 
 def test_going_back_removes_a_replacement_that_is_not_wanted_any_more(account: Account) -> None:
     account.both("do_droplet", FLEET)
     old = ids(account)
-    account.module("do_droplet", {**FLEET, "image": "debian-12-x64", "replace": True, "replace_health": {"port": 8099, "timeout": 0}})
+    account.module("do_droplet", {**FLEET, "image": "debian-12-x64", "replace": True, "replace_health": {"port": PORT, "timeout": 0}})
     assert len(droplets(account)) == 4
     assert account.both("do_droplet", FLEET)["changed"]
     assert ids(account) == old
