@@ -70,6 +70,13 @@ RESERVED_IP = Kind(
 class ReservedIp(Resource):
     """An address is given by the API and cannot be asked for."""
 
+    def _find(self) -> Object | None:
+        found = super()._find()
+        if found is not None:
+            # From now on it is this address, also when the droplet has it no longer.
+            self._wanted = {**self._wanted, "ip": found["ip"]}
+        return found
+
     def desired(self, current: State | None) -> State | None:
         if self._present and current is None and "ip" in self._wanted:
             raise OpsError(

@@ -83,7 +83,8 @@ def canonical(domain: str, type_: str, value: str) -> str:
 
 
 def _body(domain: str, type_: str, name: str, value: str, ttl: int | None) -> dict[str, Any]:
-    record = {"type": type_, "name": name, **parse(domain, type_, value)}
+    # The specification wants fields that a type does not have, too, and takes null for them.
+    record = {"type": type_, "name": name, **dict.fromkeys(("priority", "port", "weight", "flags", "tag")), **parse(domain, type_, value)}
     if type_ in HOST_NAMES or (type_ == "CAA" and record["tag"] != "iodef"):
         record["data"] += "."
     return record if ttl is None else {**record, "ttl": ttl}
