@@ -69,14 +69,22 @@ class Managed(Resource):
         wanted = super().desired(current)
         if wanted is None:
             return None
-        later: set[str] = set()
         if current is not None:
             refuse_less(self._kind.noun, self._name, current, wanted, upgrade=self._upgrade)
-            if not self._patience.wait and not current["ready"]:
-                later = {field for update in self._kind.updates for field in update.fields}
-        elif not self._patience.wait:
-            later = {field for update in self._kind.updates if update.at_creation for field in update.fields}
+        later = {field for update in self._left(current, wanted) for field in update.fields}
         return {field: value for field, value in wanted.items() if field not in later}
+
+    def _left(self, current: State | None, wanted: State) -> list[Update]:
+        """Changes that have to be left to a run that waits."""
+        updates = self._kind.updates
+        if self._patience.wait:
+            return []
+        if current is None:
+            return [update for update in updates if update.at_creation]
+        if not current["ready"]:
+            return list(updates)
+        # One that takes its time is begun; the next one would be refused as long as it lasts.
+        return [update for update in updates if update.settles and any(wanted.get(field, current[field]) != current[field] for field in update.fields)][1:]
 
     def apply(self, planned: Plan) -> None:
         before = planned.before
