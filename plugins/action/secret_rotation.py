@@ -19,13 +19,15 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import op
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.verify_set import VerifySet
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
-    "phase": {"type": "str", "choices": ["begin", "finish", "back", "status"], "required": True},
-    "provider": {"type": "str", "choices": ["postgresql", "redis"], "default": "postgresql"},
+    "phase": {"type": "str", "choices": ["begin", "publish", "finish", "close", "back", "status"], "required": True},
+    "provider": {"type": "str", "choices": ["postgresql", "redis", "consumers"], "default": "postgresql"},
     "owner": {"type": "str"},
     "rules": {"type": "str"},
     "consumers": {"type": "list", "elements": "str", "default": []},
@@ -94,9 +96,9 @@ class ModuleLogins:
 class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        server = SERVERS.get(str(self._task.args.get("provider", "postgresql")), SERVERS["postgresql"])
+        server = SERVERS.get(str(self._task.args.get("provider", "postgresql")))
         required = [("provider", "postgresql", ["owner"])]
-        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, server.connection, SPEC), required_if=required)
+        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, server.connection if server else {}, SPEC), required_if=required)
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
     def _phase(self, params: Mapping[str, Any], task_vars: dict[str, Any] | None) -> RotationPhase:
@@ -108,7 +110,7 @@ class ActionModule(ActionBase):
             phase=params["phase"],
             consumers=params["consumers"],
             acknowledged=[(entry["consumer"], entry["fingerprint"]) for entry in params["acknowledged"]],
-            force=params["force"] or params["compromised"],
+            force=params["force"] or (params["compromised"] and params["phase"] == "begin"),
             max_age_days=params["max_age_days"],
         )
         patience = Patience(
@@ -116,5 +118,9 @@ class ActionModule(ActionBase):
         )
         store = FileStore(params["store_path"], VaultLibrary(params["vault_password_file"]))
         records = FileRecords(params["store_path"])
-        logins = ModuleLogins(run_module, SERVERS[params["provider"]], params)
-        return RotationPhase(request, store, records, DualUser(logins, params["owner"]), patience)
+        provider: Provider
+        if params["provider"] == "consumers":
+            provider = VerifySet(params["name"], store)
+        else:
+            provider = DualUser(ModuleLogins(run_module, SERVERS[params["provider"]], params), params["owner"])
+        return RotationPhase(request, store, records, provider, patience)

@@ -27,6 +27,9 @@ options:
   field:
     description:
       - A field of a dictionary, for example V(username), or V(version) or V(fingerprint) to identify the value without showing it.
+      - "Of a C(signing_key): V(keyset) is JSON for whoever signs, with the C(kid) to sign with (C(sign)) and all keys to accept (C(keys), as JSON
+        Web Keys); V(jwks) is the JSON Web Key Set for whoever only verifies. Its V(fingerprint) is that of the whole set, so it changes each time
+        that consumers have something to switch to."
       - The whole value by default.
     type: str
   default:
@@ -85,6 +88,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileStore
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
@@ -111,12 +115,21 @@ class LookupModule(LookupBase):
         secret = store.get(name)
         which = self.get_option("version")
         version = secret.version(which) if secret is not None else None
+        if secret is not None and which == "current" and self.get_option("field") in _OF_SECRET:
+            return _OF_SECRET[self.get_option("field")](secret)
         if version is not None:
             return _field(name, version, self.get_option("field"))
         default = self.get_option("default")
         if default is not None:
             return default
         raise OpsError(f"There is no secret {name} in the store." if secret is None else f"The secret {name} has no version {which}.")
+
+
+_OF_SECRET = {
+    "fingerprint": policy.consumed_fingerprint,
+    "keyset": policy.keyset,
+    "jwks": lambda secret: keys.jwks(policy.accepted_keys(secret)),
+}
 
 
 def _field(name: str, version: Version, field: str | None) -> Any:

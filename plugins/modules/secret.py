@@ -44,8 +44,9 @@ options:
       - V(password) is a string.
       - V(database_user) (PostgreSQL) and V(redis_user) (Redis, Valkey) are dictionaries with C(username) and C(password); a rotation alternates
         between two users.
+      - V(signing_key) signs tokens (JSON Web Tokens, cookies). Consumers are given a set of them, so that a rotation refuses no token.
     type: str
-    choices: [password, database_user, redis_user]
+    choices: [password, database_user, redis_user, signing_key]
     default: password
   users:
     description:
@@ -53,9 +54,15 @@ options:
     type: list
     elements: str
     default: []
+  algorithm:
+    description:
+      - Of a V(kind=signing_key). With V(HS256) whoever verifies can sign; with V(RS256) and V(ES256) verifiers are given the public part alone.
+    type: str
+    choices: [HS256, RS256, ES256]
+    default: HS256
   entropy_bits:
     description:
-      - The least entropy of a generated password, in bits, at least 128. The length follows from it.
+      - The least entropy of a generated password or V(HS256) key, in bits, at least 128 (256 for a key). The length follows from it.
       - A change takes effect with the next rotation.
     type: int
     default: 192
@@ -118,7 +125,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun
 
 SPEC = {
@@ -126,6 +133,7 @@ SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "kind": {"type": "str", "choices": list(policy.KINDS), "default": "password"},
     "users": {"type": "list", "elements": "str", "default": []},
+    "algorithm": {"type": "str", "choices": list(keys.ALGORITHMS), "default": "HS256"},
     "entropy_bits": {"type": "int", "default": policy.ENTROPY_BITS},
     "alphabet": {"type": "str", "default": policy.ALPHABET},
 }
@@ -134,7 +142,7 @@ SPEC = {
 def make(params: Mapping[str, Any]) -> SecretNoun:
     wanted = None
     if params["state"] == "present":
-        wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"])
+        wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"], params["algorithm"])
     return SecretNoun(params["name"], wanted, *options.open_store(params))
 
 

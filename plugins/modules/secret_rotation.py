@@ -52,23 +52,26 @@ attributes:
 options:
   name:
     description:
-      - A secret of kind C(database_user) or C(redis_user).
+      - A secret of kind C(database_user), C(redis_user) or C(signing_key).
     type: str
     required: true
   phase:
     description:
+      - Between two phases the consumers switch to what the lookup gives them, and acknowledge it.
       - V(begin) starts a rotation when the secret is due or O(force) is set, or continues one up to the point where consumers switch.
-      - V(finish) continues after they have switched, to the end.
+      - V(publish), for a C(signing_key), makes the new key the one to sign with, now that every consumer accepts it.
+      - V(finish) continues when they have switched, to the end; for a C(signing_key), to the point where they no longer accept the old one.
+      - V(close), for a C(signing_key), ends it, when no consumer accepts the old key any more.
       - V(back) drops a rotation whose new credential is not current yet, or enables an old one again that was disabled.
       - V(status) tells where the rotation stands.
     type: str
-    choices: [begin, finish, back, status]
+    choices: [begin, publish, finish, close, back, status]
     required: true
   provider:
     description:
-      - The kind of server that accepts the credential.
+      - Who accepts the credential. V(consumers) is for a C(signing_key), and needs no connection.
     type: str
-    choices: [postgresql, redis]
+    choices: [postgresql, redis, consumers]
     default: postgresql
   owner:
     description:
@@ -86,7 +89,7 @@ options:
     default: []
   acknowledged:
     description:
-      - Which consumer uses which value now, for V(finish).
+      - Which consumer uses which value now, for V(publish), V(finish) and V(close).
     type: list
     elements: dict
     default: []
@@ -112,6 +115,7 @@ options:
   grace:
     description:
       - How long both credentials work after the last acknowledgement, at least, in seconds.
+      - For a C(signing_key) no less than its tokens live, plus what caches and clocks may add.
     type: float
     default: 60
   quiet:
@@ -131,7 +135,8 @@ options:
     default: 30
   compromised:
     description:
-      - The old credential is known to others. The order is kept, but nothing is waited for; its sessions are ended.
+      - The old credential is known to others. V(begin) starts although the secret is not due. The order is kept, but nothing is waited for;
+        its sessions are ended.
     type: bool
     default: false
 """

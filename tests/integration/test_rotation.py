@@ -207,7 +207,7 @@ def rotate(place: Place, saw: Saw) -> None:
     patience = Patience(grace=0, quiet=0, observe=0, timeout=5)
     machine = Machine(NAME, store, records, DualUser(logins, "shop"), patience)
     machine.begin(["shop"])
-    machine.finish([("shop", place.secret.current.fingerprint)])
+    machine.go_on("finish", [("shop", place.secret.current.fingerprint)])
 
 
 @pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])

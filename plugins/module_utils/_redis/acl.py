@@ -172,7 +172,9 @@ def rights(rules: Sequence[str], known: Categories) -> list[str]:
 
     Servers write rules back in other words than they were given, so rules are compared by what they come to.
     """
-    patterns, selectors, commands = set(), [], set()
+    patterns: set[str] = set()
+    selectors: list[str] = []
+    commands: frozenset[str] = frozenset()
     everything = frozenset[str]().union(*known.values())
     for rule in (_SYNONYMS.get(rule.lower(), rule) for rule in rules):
         if rule[:1] in "~&%" and rule:
@@ -182,7 +184,7 @@ def rights(rules: Sequence[str], known: Categories) -> list[str]:
         elif rule[:1] in "+-" and rule:
             meant = _commands(rule[1:].lower(), known, everything)
             commands = commands | meant if rule[0] == "+" else commands - meant
-    return [*sorted(patterns), *selectors, *(_told(frozenset(commands), everything) if commands else [])]
+    return [*sorted(patterns), *selectors, *(_told(commands, everything) if commands else [])]
 
 
 def _commands(name: str, known: Categories, everything: frozenset[str]) -> frozenset[str]:

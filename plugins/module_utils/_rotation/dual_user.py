@@ -28,6 +28,7 @@ class DualUser:
     """A Provider. owner: the role that both users act as, where the server has such a thing."""
 
     strategy = "dual_user"
+    accepted_by_consumers = False
 
     def __init__(self, logins: Logins, owner: str | None = None) -> None:
         self._logins = logins

@@ -66,7 +66,7 @@ class Machine:
         }
 
     def begin(self, consumers: Sequence[str]) -> Rotation:
-        """Bring a rotation to PUBLISHED: start one, or continue the one that is in progress.
+        """Start a rotation, or continue the one that is in progress, up to the point where consumers have to do something.
 
         Raises OpsError when the new credential did not prove itself; it is then withdrawn again.
         """
@@ -75,21 +75,26 @@ class Machine:
             if rotation is None or not rotation.live:
                 self._start(consumers)
             try:
-                return self._advance(policy.BEGIN)
+                return self._advance("begin")
             except OpsError as error:
                 raise self._give_up(error) from error
 
-    def finish(self, acknowledged: Sequence[tuple[str, str]]) -> Rotation:
-        """Bring a published rotation to its end.
+    def go_on(self, phase: str, acknowledged: Sequence[tuple[str, str]]) -> Rotation:
+        """Bring a rotation that has begun to the end of its next phase: publish, finish or close.
 
         acknowledged: (consumer, fingerprint of a value that it uses now); it may use other secrets' values too.
+        Raises OpsError when consumers have not acknowledged what they were to switch to; nothing is taken back then.
         """
         with self._records.hold(self._name):
             rotation = self._live()
-            if rotation.state.order < State.PUBLISHED.order:
-                raise OpsError(f"The rotation of {self._name} is {rotation.state.value}: run phase begin before phase finish.", state=rotation.state.value)
+            phases = policy.PHASES[self._provider.strategy]
+            for earlier in list(phases)[: list(phases).index(phase)]:
+                if policy.remaining(rotation, phases[earlier]):
+                    raise OpsError(
+                        f"The rotation of {self._name} is {rotation.state.value}: run phase {earlier} before phase {phase}.", state=rotation.state.value
+                    )
             self._record(rotation, acknowledged)
-            return self._advance(policy.FINISH)
+            return self._advance(phase)
 
     def back(self) -> Rotation:
         """Undo: before PUBLISHED the rotation is dropped, after DISABLED the old credential is enabled again."""
@@ -103,7 +108,7 @@ class Machine:
             else:
                 raise OpsError(
                     f"The rotation of {self._name} is {rotation.state.value}: consumers may use either credential, and both work. "
-                    "There is nothing to undo; run phase finish when consumers have moved.",
+                    "There is nothing to undo; go on when consumers have moved.",
                     state=rotation.state.value,
                 )
             return self._latest()
@@ -125,9 +130,9 @@ class Machine:
             new=policy.pending_id(rotation_id),
         )
 
-    def _advance(self, phase: Sequence[State]) -> Rotation:
+    def _advance(self, phase: str) -> Rotation:
         rotation = self._latest()
-        for state in policy.remaining(rotation, phase):
+        for state in policy.remaining(rotation, policy.PHASES[self._provider.strategy][phase]):
             self._records.write(self._name, "entering", state=state.value)
             self._enter[state](rotation)
             self._records.write(self._name, "completed", state=state.value)
@@ -135,7 +140,7 @@ class Machine:
         return rotation
 
     def _record(self, rotation: Rotation, acknowledged: Sequence[tuple[str, str]]) -> None:
-        expected = self._new(rotation).fingerprint
+        expected = policy.consumed_fingerprint(self._secret())
         said: dict[str, str] = {}
         for consumer, fingerprint in acknowledged:
             # A consumer tells of every secret it uses: the fingerprint that is waited for counts, whichever it tells last.
@@ -149,13 +154,14 @@ class Machine:
         self._provider.check(self._old(rotation))
 
     def _create(self, rotation: Rotation) -> None:
-        secret = self._secret()
-        value = policy.generate(secret.recipe, policy.other_user(secret))
+        value = policy.next_value(self._secret(), rotation.new)
         # Staged once: after a crash the version that is there already is kept.
         self._store.stage(self._name, policy.version(value, rotation.new, self._clock.now(), secrets.token_hex(16)))
 
     def _set(self, rotation: Rotation) -> None:
         self._provider.accept(self._new(rotation))
+        if self._provider.accepted_by_consumers:
+            self._require_acknowledged(rotation)
 
     def _test(self, rotation: Rotation) -> None:
         self._provider.test(self._old(rotation), self._new(rotation))
@@ -164,11 +170,14 @@ class Machine:
         self._store.promote(self._name, rotation.old, rotation.new)
 
     def _propagate(self, rotation: Rotation) -> None:
-        left = policy.missing(rotation, self._new(rotation).fingerprint)
+        self._require_acknowledged(rotation)
+
+    def _require_acknowledged(self, rotation: Rotation) -> None:
+        left = policy.missing(rotation, policy.consumed_fingerprint(self._secret()))
         if left:
             raise OpsError(
                 f"{len(left)} of {len(rotation.consumers)} consumers of {self._name} have not acknowledged the new version: {', '.join(left)}. "
-                "Both credentials work; switch them, then run phase finish again.",
+                "Nothing was taken away; switch them, then run the phase again.",
                 state=rotation.state.value,
                 missing=left,
             )
@@ -202,6 +211,8 @@ class Machine:
         self._provider.disable(self._old(rotation))
 
     def _observe(self, rotation: Rotation) -> None:
+        if self._provider.accepted_by_consumers:
+            self._require_acknowledged(rotation)
         end = self._clock.monotonic() + (0.0 if self._patience.compromised else self._patience.observe)
         while True:
             try:

@@ -36,7 +36,8 @@ class State(str, Enum):
 class Recipe:
     """How the values of a secret are made.
 
-    kind: "password" (a string), "database_user" or "redis_user" (a dict with ``username`` and ``password``).
+    kind: "password" (a string), "database_user" or "redis_user" (a dict with ``username`` and ``password``), or "signing_key" (a private
+        JSON Web Key).
     entropy_bits: the least entropy of a generated password.
     alphabet: the characters it is drawn from, each equally likely.
     users: the two users of a server that take turns; empty for a password.
@@ -46,6 +47,7 @@ class Recipe:
     entropy_bits: int
     alphabet: str
     users: tuple[str, ...] = ()
+    algorithm: str = ""  # of a signing key
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,16 @@ class Version:
     fingerprint: str
     value: Value = field(repr=False)
 
-    def part(self, name: str) -> str:
-        """A field of a dict value."""
+    @property
+    def parts(self) -> dict[str, str]:
+        """A dict value."""
         if not isinstance(self.value, dict):
             raise TypeError("this secret is a string without fields")
-        return self.value[name]
+        return self.value
+
+    def part(self, name: str) -> str:
+        """A field of a dict value."""
+        return self.parts[name]
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Secret:
     """A secret as its store keeps it.
 
     current: what consumers use; previous: what they used before; pending: made by a rotation, not published yet.
+    previous_accepted: whether consumers are still to accept ``previous``, of a signing key.
     """
 
     name: str
@@ -81,6 +89,7 @@ class Secret:
     current: Version
     previous: Version | None = None
     pending: Version | None = None
+    previous_accepted: bool = False
 
     def version(self, which: str) -> Version | None:
         """A version by its label or its id."""

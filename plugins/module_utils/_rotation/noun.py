@@ -42,18 +42,17 @@ class SecretNoun:
                 raise OpsError(f"The secret {self._name} is being rotated ({current['state']}): finish or take back the rotation before it is removed.")
             return None
         wanted = _comparable(self._wanted)
-        if current is not None and any(current[key] != wanted[key] for key in ("kind", "users")):
-            raise OpsError(
-                f"The secret {self._name} exists as {current['kind']} with users {current['users']}; it is never overwritten. "
-                "Give the new one another name, or remove this one first."
-            )
+        if current is not None and any(current[key] != wanted[key] for key in ("kind", "users", "algorithm")):
+            about = " ".join(filter(None, [current["kind"], current["algorithm"], ", ".join(current["users"])]))
+            raise OpsError(f"The secret {self._name} exists as {about}; it is never overwritten. Give the new one another name, or remove this one first.")
         return wanted
 
     def apply(self, planned: Plan) -> None:
         if self._wanted is None:
             self._store.delete(self._name)
         elif planned.verb == "create":
-            current = policy.version(policy.generate(self._wanted), str(uuid.uuid4()), self._clock.now(), secrets.token_hex(16))
+            version_id = str(uuid.uuid4())
+            current = policy.version(policy.generate(self._wanted, version_id), version_id, self._clock.now(), secrets.token_hex(16))
             self._store.create(Secret(self._name, self._wanted, current))
         else:
             self._store.amend(self._name, self._wanted)

@@ -20,7 +20,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port impo
 _STEPS = {
     State.PREFLIGHT: "log in with the current credential, and look whether a second one can be prepared",
     State.CREATED: "keep a generated value as pending",
-    State.SET: "let the database accept it beside the current one",
+    State.SET: "have it accepted beside the current one",
     State.TESTED: "log in with it, compare the rights of both, and see a wrong password refused",
     State.PUBLISHED: "make it current",
     State.PROPAGATED: "see that every consumer acknowledged it",
@@ -33,7 +33,7 @@ _STEPS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. phase: begin, finish, back or status."""
+    """What is asked for. phase: begin, publish, finish, close, back or status."""
 
     name: str
     phase: str
@@ -51,6 +51,7 @@ class RotationPhase:
         self._store = store
         self._records = records
         self._clock = clock or Clock()
+        self._strategy = provider.strategy
         self._machine = Machine(request.name, store, records, provider, patience, self._clock)
 
     def plan(self) -> Plan:
@@ -69,10 +70,10 @@ class RotationPhase:
     def apply(self, planned: Plan) -> Mapping[str, Any]:
         if self._request.phase == "begin":
             self._machine.begin(self._request.consumers)
-        elif self._request.phase == "finish":
-            self._machine.finish(self._request.acknowledged)
-        else:
+        elif self._request.phase == "back":
             self._machine.back()
+        else:
+            self._machine.go_on(self._request.phase, self._request.acknowledged)
         return self.result(planned)
 
     def result(self, planned: Plan) -> Mapping[str, Any]:
@@ -84,11 +85,12 @@ class RotationPhase:
 
     def _left(self, live: Rotation | None) -> tuple[State, ...]:
         """The states that this phase would enter."""
-        phase = {"begin": policy.BEGIN, "finish": policy.FINISH, "back": policy.BEGIN + policy.FINISH, "status": ()}[self._request.phase]
+        phases = policy.PHASES[self._strategy]
+        phase = {**phases, "back": tuple(state for states in phases.values() for state in states), "status": ()}[self._request.phase]
         if live is not None:
             return policy.remaining(live, phase)
         if self._request.phase == "back":
             return ()
-        # A finish without a begin is predicted as well: in a dry run the begin before it wrote nothing.
+        # A phase without the one before it is predicted as well: in a dry run the begin before it wrote nothing.
         told = describe(self._request.name, self._store, self._records, self._request.max_age_days, self._clock)
         return tuple(phase) if self._request.force or told["due"] else ()

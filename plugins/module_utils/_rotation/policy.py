@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, State, Value, Version
 
 MAX_AGE_DAYS = 30
@@ -25,16 +26,30 @@ ENTROPY_BITS = 192
 ALPHABET = string.ascii_letters + string.digits
 # Two users of a server take turns.
 USER_KINDS = ("database_user", "redis_user")
-KINDS = ("password", *USER_KINDS)
+KINDS = ("password", *USER_KINDS, "signing_key")
 DAY = 86400.0
 
-BEGIN = (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED)
-FINISH = (State.PROPAGATED, State.GRACE, State.DISABLED, State.OBSERVED, State.DESTROYED)
+# What is done in one go: between two phases consumers switch. In a set of keys they are who accepts, so they switch three times: they
+# accept the new key, sign with it, and no longer accept the old one.
+PHASES: Mapping[str, Mapping[str, tuple[State, ...]]] = {
+    "dual_user": {
+        "begin": (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED),
+        "publish": (),
+        "finish": (State.PROPAGATED, State.GRACE, State.DISABLED, State.OBSERVED, State.DESTROYED),
+        "close": (),
+    },
+    "verify_set": {
+        "begin": (State.PREFLIGHT, State.CREATED),
+        "publish": (State.SET, State.TESTED, State.PUBLISHED),
+        "finish": (State.PROPAGATED, State.GRACE, State.DISABLED),
+        "close": (State.OBSERVED, State.DESTROYED),
+    },
+}
 
 _NAMESPACE = uuid.UUID("6f3b1c52-6a0e-5f53-9d57-0a8f6f2d7c11")
 
 
-def recipe(kind: str, entropy_bits: int, alphabet: str, users: Sequence[str]) -> Recipe:
+def recipe(kind: str, entropy_bits: int, alphabet: str, users: Sequence[str], algorithm: str = "HS256") -> Recipe:
     """A recipe that can be followed. Raises OpsError for one that cannot."""
     if len(set(alphabet)) != len(alphabet) or len(alphabet) < 10:
         raise OpsError("The alphabet must hold at least 10 characters, each of them once.")
@@ -44,9 +59,9 @@ def recipe(kind: str, entropy_bits: int, alphabet: str, users: Sequence[str]) ->
         raise OpsError(f"entropy_bits is {entropy_bits}; fewer than 128 bits can be guessed.")
     if kind in USER_KINDS and len(set(users)) != 2:
         raise OpsError(f"A secret of kind {kind} needs users with exactly two different names: they take turns.")
-    if kind == "password" and users:
-        raise OpsError("A secret of kind password has no users.")
-    return Recipe(kind, entropy_bits, alphabet, tuple(users))
+    if kind not in USER_KINDS and users:
+        raise OpsError(f"A secret of kind {kind} has no users.")
+    return Recipe(kind, entropy_bits, alphabet, tuple(users), algorithm if kind == "signing_key" else "")
 
 
 def length(wanted: Recipe) -> int:
@@ -54,12 +69,36 @@ def length(wanted: Recipe) -> int:
     return math.ceil(wanted.entropy_bits / math.log2(len(wanted.alphabet)))
 
 
-def generate(wanted: Recipe, username: str | None = None, choose: Callable[[str], str] = secrets.choice) -> Value:
-    """A new value. ``username`` is the database user it is for."""
+def generate(wanted: Recipe, version_id: str, username: str | None = None, choose: Callable[[str], str] = secrets.choice) -> Value:
+    """A new value. ``username`` is the user of a server that it is for; version_id names a signing key."""
+    if wanted.kind == "signing_key":
+        return keys.make(wanted.algorithm, version_id, wanted.entropy_bits)
     password = "".join(choose(wanted.alphabet) for _position in range(length(wanted)))
     if wanted.kind == "password":
         return password
     return {"username": username or wanted.users[0], "password": password}
+
+
+def next_value(secret: Secret, version_id: str) -> Value:
+    """The value that a rotation makes."""
+    return generate(secret.recipe, version_id, other_user(secret) if secret.recipe.kind in USER_KINDS else None)
+
+
+def accepted_keys(secret: Secret) -> list[dict[str, str]]:
+    """The keys that consumers of a signing key accept, the one they sign with first."""
+    versions = (secret.current, secret.pending, secret.previous if secret.previous_accepted else None)
+    return [version.parts for version in versions if version is not None]
+
+
+def keyset(secret: Secret) -> str:
+    return keys.keyset(secret.current.parts, accepted_keys(secret))
+
+
+def consumed_fingerprint(secret: Secret) -> str:
+    """What a consumer acknowledges that reads the secret now: the current value, or the whole set of keys."""
+    if secret.recipe.kind == "signing_key":
+        return fingerprint(keyset(secret), secret.current.salt)
+    return secret.current.fingerprint
 
 
 def fingerprint(value: Value, salt: str) -> str:
@@ -98,7 +137,7 @@ def facts(secret: Secret, rotation: Rotation | None, now: float, max_age_days: f
         "name": secret.name,
         "kind": secret.recipe.kind,
         "version": secret.current.id,
-        "fingerprint": secret.current.fingerprint,
+        "fingerprint": consumed_fingerprint(secret),
         "age_days": round(age_days(secret, now), 2),
         "due": due(secret, now, max_age_days),
         "state": rotation.state.value if rotation is not None and rotation.live else "STEADY",

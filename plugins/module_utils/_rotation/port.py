@@ -39,7 +39,10 @@ class Store(Protocol):
         """Forget a pending version; nothing happens when it is not there."""
 
     def promote(self, name: str, old: str, new: str) -> None:
-        """Make pending ``new`` current, if ``old`` still is. Done already: nothing happens."""
+        """Make pending ``new`` current, if ``old`` still is; the old one stays accepted. Done already: nothing happens."""
+
+    def accept_previous(self, name: str, version_id: str, accepted: bool) -> None:
+        """Whether consumers of a set are to accept the previous version, which has to be this one."""
 
     def delete(self, name: str) -> None: ...
 
@@ -61,9 +64,11 @@ class Provider(Protocol):
     """The side that accepts a credential: its strategy decides how two are accepted at once.
 
     Every call may be repeated. Doubt raises OpsError.
+    accepted_by_consumers: the consumers themselves accept or refuse it, so each change waits for their acknowledgement.
     """
 
     strategy: str
+    accepted_by_consumers: bool
 
     def check(self, old: Version) -> None:
         """The old credential works, and there is what it takes to make a second."""

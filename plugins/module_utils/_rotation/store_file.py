@@ -85,7 +85,14 @@ class FileStore:
                     f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. "
                     "Somebody else changed it; nothing was promoted."
                 )
-            self._write(replace(secret, current=secret.pending, previous=secret.current, pending=None))
+            self._write(replace(secret, current=secret.pending, previous=secret.current, pending=None, previous_accepted=True))
+
+    def accept_previous(self, name: str, version_id: str, accepted: bool) -> None:
+        with locked(self._path(name)):
+            secret = self._existing(name)
+            if secret.previous is None or secret.previous.id != version_id:
+                raise OpsError(f"The previous version of {name} is not {version_id} any more: somebody else changed it.")
+            self._write(replace(secret, previous_accepted=accepted))
 
     def delete(self, name: str) -> None:
         path = self._path(name)

@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> World:
 def rotate(world: World, saw: Saw | None = None) -> None:
     machine = world.machine(saw)
     machine.begin(CONSUMERS)
-    machine.finish(world.acknowledge())
+    machine.go_on("finish", world.acknowledge())
 
 
 def state(world: World) -> State:
@@ -153,17 +153,17 @@ def test_a_consumer_that_says_nothing_holds_everything(world: World) -> None:
     old = world.secret.current
     world.machine().begin(CONSUMERS)
     with pytest.raises(OpsError, match=r"1 of 2 consumers .* web-2 \(said nothing\)") as caught:
-        world.machine().finish(world.acknowledge()[:1])
+        world.machine().go_on("finish", world.acknowledge()[:1])
     assert caught.value.details["missing"] == ["web-2 (said nothing)"]
     assert world.works(old)
-    assert world.machine().finish(world.acknowledge()[1:]).outcome == "done"
+    assert world.machine().go_on("finish", world.acknowledge()[1:]).outcome == "done"
 
 
 def test_a_consumer_that_still_uses_the_old_one_holds_everything(world: World) -> None:
     old = world.secret.current
     world.machine().begin(CONSUMERS)
     with pytest.raises(OpsError, match=r"web-1 \(uses"):
-        world.machine().finish([("web-1", old.fingerprint), ("web-2", world.secret.current.fingerprint)])
+        world.machine().go_on("finish", [("web-1", old.fingerprint), ("web-2", world.secret.current.fingerprint)])
     assert world.works(old)
 
 
@@ -172,7 +172,7 @@ def test_sessions_of_the_old_one_hold_everything(world: World) -> None:
     world.machine().begin(CONSUMERS)
     world.database.sessions["shop_a"] = 3
     with pytest.raises(OpsError, match="3 sessions of the old credential are open"):
-        world.machine().finish(world.acknowledge())
+        world.machine().go_on("finish", world.acknowledge())
     assert world.works(old)
     assert state(world) is State.PROPAGATED
 
@@ -185,7 +185,7 @@ def test_the_quiet_period_begins_again_with_each_session(world: World) -> None:
         world.database.sessions["shop_a"] = 1 if world.clock.now() - begun < 100 and world.clock.now() % 10 < 3 else 0
 
     world.clock.on_sleep = come_and_go
-    world.machine(grace=0.0, quiet=30.0).finish(world.acknowledge())
+    world.machine(grace=0.0, quiet=30.0).go_on("finish", world.acknowledge())
     assert world.clock.now() - begun >= 120
 
 
@@ -193,7 +193,7 @@ def test_compromised_waits_for_nothing_and_ends_sessions(world: World) -> None:
     world.machine().begin(CONSUMERS)
     world.database.sessions["shop_a"] = 3
     begun = world.clock.now()
-    world.machine(compromised=True).finish(world.acknowledge())
+    world.machine(compromised=True).go_on("finish", world.acknowledge())
     assert world.clock.now() == begun
     assert world.database.sessions["shop_a"] == 0
 
@@ -208,7 +208,7 @@ def test_a_new_one_that_fails_later_opens_the_old_one_again(world: World) -> Non
 
     world.clock.on_sleep = break_once_disabled
     with pytest.raises(OpsError, match="was enabled again"):
-        world.machine().finish(world.acknowledge())
+        world.machine().go_on("finish", world.acknowledge())
     assert world.works(old)
     assert state(world) is State.GRACE
 
@@ -246,7 +246,7 @@ def test_back_after_the_end_is_refused(world: World) -> None:
 
 def test_finish_before_begin_is_refused(world: World) -> None:
     with pytest.raises(OpsError, match="No rotation"):
-        world.machine().finish([])
+        world.machine().go_on("finish", [])
 
 
 # A kill at every point, enumerated by the code

@@ -83,7 +83,7 @@ def test_a_secret_is_not_removed_during_its_rotation(world: World) -> None:
     thing = noun(world, NAME, None)
     with pytest.raises(OpsError, match=r"is being rotated \(PUBLISHED"):
         thing.desired(thing.read())
-    world.machine().finish(world.acknowledge())
+    world.machine().go_on("finish", world.acknowledge())
     assert converge(thing).verb == "delete"
     assert converge(thing).verb == "none"
     assert thing.result(None)["secret"]["version"] is None
@@ -110,7 +110,7 @@ def test_a_dry_run_predicts_both_phases(world: World) -> None:
     assert phase(world, "begin", force=True).plan().after == {"state": "PUBLISHED", "rotation": None}
     planned = phase(world, "finish", force=True).plan()
     assert planned.after == {"state": "STEADY", "rotation": None}
-    assert [step.split(":")[0] for step in planned.steps] == [state.value for state in policy.FINISH]
+    assert [step.split(":")[0] for step in planned.steps] == [state.value for state in policy.PHASES["dual_user"]["finish"]]
     assert world.records.rotation(NAME) is None
 
 

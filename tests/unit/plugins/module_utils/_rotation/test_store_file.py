@@ -54,7 +54,7 @@ def test_stage_and_promote(store: FileStore) -> None:
     store.stage("shop/database", SECOND)
     store.promote("shop/database", "v1", "v2")
     store.promote("shop/database", "v1", "v2")
-    assert store.get("shop/database") == replace(SECRET, current=SECOND, previous=FIRST)
+    assert store.get("shop/database") == replace(SECRET, current=SECOND, previous=FIRST, previous_accepted=True)
 
 
 def test_a_second_pending_version_is_refused(store: FileStore) -> None:

@@ -137,7 +137,7 @@ class World:
         self.database = Database()
         self.store = FileStore(folder, Base64Cipher())
         self.records = FileRecords(folder, self.clock)
-        first = policy.version(policy.generate(RECIPE), "first", self.clock.now(), "salt")
+        first = policy.version(policy.generate(RECIPE, "first"), "first", self.clock.now(), "salt")
         self.store.create(Secret(NAME, RECIPE, first))
         self.database.ensure(first.part("username"), first.part("password"), "enabled")
 
