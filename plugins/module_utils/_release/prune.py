@@ -1,0 +1,130 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove images that no release needs any more.
+
+An image goes only when no container has it, running or stopped, and no release that can still be started names it: what serves, what is in
+progress, what sits in a slot, and every release that is kept for a rollback, of each application on the host. Images of other repositories
+are other people's.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import State
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import parse
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the engine. references: by tag and by digest; none means that nothing names it any more. size: bytes."""
+
+    id: str
+    references: tuple[str, ...]
+    size: int = 0
+
+
+def startable(state: State, seated: Collection[str]) -> set[str]:
+    """The ids of the releases that may be started again without a pull."""
+    now = [occupant.release for occupant in (state.active, state.pending.target if state.pending else None) if occupant]
+    return {*now, *state.committed, *seated}
+
+
+def removable(images: Sequence[Image], used: Collection[str], needed: Collection[str], repositories: Collection[str]) -> list[Image]:
+    """What can go. used: ids of images that containers have. needed: references of releases. repositories: whose images are ours to remove."""
+    wanted = {_canonical(reference) for reference in needed}
+    return [
+        image
+        for image in images
+        if image.id not in used
+        and not wanted & {_canonical(reference) for reference in image.references}
+        and all(_repository(reference) in repositories for reference in image.references)
+    ]
+
+
+def _canonical(reference: str) -> str:
+    image = parse(reference)
+    return f"{image.registry}/{image.repository}@{image.digest}" if image.digest else f"{image.registry}/{image.repository}:{image.tag or 'latest'}"
+
+
+def _repository(reference: str) -> str:
+    image = parse(reference)
+    return f"{image.registry}/{image.repository}"
+
+
+class Prune:
+    """An operation on the images of one application. It holds the lease, so that no release begins meanwhile."""
+
+    def __init__(self, params: Params, runner: Runner | None = None) -> None:
+        self._name = params["name"]
+        self._runner = runner or Runner()
+        self._store = Store(params["root"] or f"/opt/groundcrew/{self._name}")
+
+    def plan(self) -> Plan:
+        images = self._engine_images()
+        # While a release is in progress nothing goes: it may be about to start what it pulled.
+        going = [] if self._store.read().pending else removable(images, self._used(), *self._needed())
+        before = {"images": {image.id: list(image.references) for image in images if image in going}}
+        steps = tuple(f"remove image {', '.join(image.references) or image.id} ({image.size // 2**20} MiB)" for image in going)
+        self._going = going
+        return Plan("prune" if going else "none", before, {"images": {}} if going else before, steps)
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        with self._store.open(uuid.uuid4().hex[:12]):
+            if self._store.read().pending:
+                raise OpsError(f"A release of {self._name} began in the meantime; no image was removed. Run again when it is over.")
+            for image in self._going:
+                # Without force the engine itself refuses an image that a container has.
+                for reference in image.references or (image.id,):
+                    self._runner.run(["docker", "image", "rm", reference], timeout=300)
+            self._store.note("pruned", images=[list(image.references) or [image.id] for image in self._going])
+        return self.result(planned)
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        return {"removed": [list(image.references) or [image.id] for image in self._going], "freed_mib": sum(image.size for image in self._going) // 2**20}
+
+    def _needed(self) -> tuple[set[str], set[str]]:
+        """References that releases need, of every application on this host, and the repositories of this one's."""
+        needed: set[str] = set()
+        repositories: set[str] = set()
+        for store in _stores(self._store):
+            state = store.read()
+            for release in startable(state, [occupant.release for occupant in store.seats().values()]):
+                if store.has(release):
+                    references = set(store.load(release).images.values())
+                    needed |= references
+                    if store.root == self._store.root:
+                        repositories |= {_repository(reference) for reference in references}
+        return needed, repositories
+
+    def _used(self) -> set[str]:
+        containers = self._runner.run(["docker", "ps", "--all", "--quiet", "--no-trunc"]).stdout.split()
+        # One that goes in this moment is asked for alone, and is no error.
+        asked = self._runner.run(["docker", "inspect", "--type", "container", "--format", "{{.Image}}", *containers], check=False) if containers else None
+        return set(asked.stdout.split()) if asked else set()
+
+    def _engine_images(self) -> list[Image]:
+        ids = sorted(set(self._runner.run(["docker", "image", "ls", "--quiet", "--no-trunc"]).stdout.split()))
+        if not ids:
+            return []
+        found = json.loads(self._runner.run(["docker", "image", "inspect", *ids]).stdout)
+        return [Image(each["Id"], (*(each["RepoTags"] or ()), *(each["RepoDigests"] or ())), each["Size"]) for each in found]
+
+
+def _stores(own: Store) -> Iterator[Store]:
+    yield own
+    for folder in sorted(own.root.parent.iterdir()) if own.root.parent.exists() else ():
+        if folder != own.root and Path(folder, "state.json").exists():
+            yield Store(folder)

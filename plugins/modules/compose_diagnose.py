@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_diagnose
+short_description: Tell what is wrong with a Compose application on a host
+version_added: 0.1.0
+author:
+  - groundcrew.ops contributors (@groundcrew)
+description:
+  - Compares what each slot runs, what the proxy does, what a restart of the proxy would do, what its configuration says, and what is
+    remembered of the releases, and says what does not fit together. Changes nothing.
+  - Logs come from containers that failed and from the last release that failed.
+  - What cannot be read is a finding. Values of secrets are replaced wherever they stand.
+extends_documentation_fragment:
+  - groundcrew.ops.compose_release
+attributes:
+  check_mode:
+    description: Changes nothing, with or without it.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+options:
+  slots:
+    description: The first port on 127.0.0.1 of each slot, as for M(groundcrew.ops.compose_release).
+    type: dict
+    required: true
+    suboptions:
+      a:
+        description: First port of slot a.
+        type: int
+        required: true
+      b:
+        description: First port of slot b.
+        type: int
+        required: true
+  health:
+    description: How the application is asked through the proxy, as for M(groundcrew.ops.compose_release).
+    type: dict
+    suboptions:
+      path:
+        description: Path that answers 2xx when the application is ready.
+        type: str
+        default: /health/ready
+      release_path:
+        description: Path that answers JSON with a key C(release), asked when answers have no header C(X-Release).
+        type: str
+        default: /health/status
+      successes:
+        description: Good answers in a row that a release must give. Not used here.
+        type: int
+        default: 3
+      timeout:
+        description: Seconds within which a release must become healthy. Not used here.
+        type: float
+        default: 60.0
+      interval:
+        description: Seconds between two probes. Not used here.
+        type: float
+        default: 0.2
+  proxy:
+    description: The HAProxy in front of the slots, as for M(groundcrew.ops.compose_release).
+    type: dict
+    suboptions:
+      backend:
+        description: Name of the application's backend. Defaults to C(app_<name>).
+        type: str
+      socket:
+        description: HAProxy's runtime socket, with level admin.
+        type: path
+        default: /run/haproxy/admin.sock
+      state_file:
+        description: HAProxy's server state file.
+        type: path
+        default: /var/lib/haproxy/server-state
+      url:
+        description: Where the application answers through the proxy on this host.
+        type: str
+        default: http://127.0.0.1:80
+      host:
+        description: Host name sent with that question.
+        type: str
+  proxy_config:
+    description: HAProxy's configuration.
+    type: path
+    default: /etc/haproxy/haproxy.cfg
+  journal_lines:
+    description: How many of the newest journal entries to return.
+    type: int
+    default: 20
+  log_lines:
+    description: How many lines of each log to return.
+    type: int
+    default: 50
+"""
+
+EXAMPLES = r"""
+- name: Ask what is wrong with the shop
+  groundcrew.ops.compose_diagnose:
+    name: shop
+    slots: {a: 20000, b: 20100}
+  register: shop
+
+- name: Show it
+  ansible.builtin.debug:
+    var: shop.table
+"""
+
+RETURN = r"""
+application:
+  description: Everything that was seen.
+  returned: success
+  type: dict
+  contains:
+    findings:
+      description: What is wrong, as sentences; empty when nothing is.
+      type: list
+      elements: str
+    active:
+      description: The active release with its slot and replicas.
+      type: dict
+    pending:
+      description: A release in progress, or interrupted.
+      type: dict
+    committed:
+      description: Ids of the releases that a rollback can go to, oldest first.
+      type: list
+      elements: str
+    slots:
+      description: What was last started in each slot.
+      type: dict
+    containers:
+      description: Each container with its slot, service, release, state, restarts, and logs where it failed.
+      type: list
+      elements: dict
+    proxy:
+      description: Each server of the proxy with its state, the saved and the wanted one, its port and the configured one.
+      type: dict
+    serving:
+      description: What answered through the proxy.
+      type: dict
+    journal:
+      description: The newest entries of the journal, oldest first.
+      type: list
+      elements: dict
+    last_failure:
+      description: The last release that failed, in which state and why, and what its containers said.
+      type: dict
+table:
+  description: The same for a person to read, line by line.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import inform
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import PLACE, RELEASE
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.diagnose import diagnose
+
+SPEC = {
+    **{name: RELEASE[name] for name in ("slots", "health", "proxy")},
+    "proxy_config": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
+    "journal_lines": {"type": "int", "default": 20},
+    "log_lines": {"type": "int", "default": 50},
+}
+
+
+def main() -> None:
+    inform(AnsibleModule(argument_spec=merge(PLACE, SPEC), supports_check_mode=True), diagnose)
+
+
+if __name__ == "__main__":
+    main()
