@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, transfer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Hold, Identity, Verification
@@ -129,21 +127,3 @@ class Catalogue:
 
     def _verification(self, key: str) -> Verification:
         return Verification.from_dict(self._signer.open(self._store.get(key) or b"", key))
-
-
-def describe(identity: Identity, entry: Entry) -> dict[str, Any]:
-    """A backup in one line of a table."""
-    manifest = entry.manifest
-    return {
-        "backup_id": entry.backup_id,
-        "database": identity.database,
-        "system_id": identity.system_id,
-        "taken_at": manifest.truth.taken_at if manifest else None,
-        "bytes": manifest.size if manifest else None,
-        "rows": manifest.truth.rows if manifest else None,
-        "tables": len(manifest.truth.tables) if manifest else None,
-        "level": entry.level,
-        "verified_at": max((record.at for record in entry.verifications), default=None),
-        "damaged": not entry.restorable,
-        "problem": entry.problem,
-    }

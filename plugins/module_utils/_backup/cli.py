@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups without Ansible, for systemd timers: ``python3 -m ...module_utils._backup.cli backup|verify|retain --config FILE``.
+"""Backups without Ansible, for systemd timers: ``python3 -m ...module_utils._backup.cli backup|verify|retain|report --config FILE``.
 
 The configuration is a JSON file, mode 0400, with the options of the modules under their names, and for ``retain`` the
 rules under ``keep``. Each run leaves a record; one that failed says why in it, on standard error, and by its exit code.
@@ -28,7 +28,12 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
-OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {"backup": settings.backup, "verify": upkeep.verification, "retain": upkeep.retain}
+OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {
+    "backup": settings.backup,
+    "verify": upkeep.verification,
+    "retain": upkeep.retain,
+    "report": upkeep.Reporting,
+}
 STATE = Path("/var/lib/groundcrew/backup")
 
 

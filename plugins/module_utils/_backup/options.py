@@ -39,9 +39,16 @@ KEEP: dict[str, dict[str, Any]] = {
     "late_hours": {"type": "float", "default": 0},
 }
 
+LIMITS: dict[str, dict[str, Any]] = {
+    "newest_hours": {"type": "float", "default": 26},
+    "proven_hours": {"type": "float", "default": 50},
+    "restore_minutes": {"type": "float", "default": 0},
+}
+
 TOOLS: dict[str, dict[str, Any]] = {
     "jobs": {"type": "int", "default": 2},
     "staging_dir": {"type": "path", "default": "/var/tmp"},
+    "encryption_key": {"type": "str", "no_log": True, "fallback": from_env("GROUNDCREW_BACKUP_ENCRYPTION_KEY")},
     "bin_dir": {"type": "path"},
 }
 

@@ -52,7 +52,7 @@ class Retain:
 
     def plan(self) -> Plan:
         entries = {entry.backup_id: entry for entry in self._catalogue.entries(self._identity)}
-        self._planned = self.decide(list(entries.values()))
+        self._planned = decide(list(entries.values()), self._keep, self._clock.now(), force=self._force)
         shown = {backup_id: f"taken {policy.taken_at(entry)}, {entry.level}" for backup_id, entry in entries.items()}
         kept = {one.backup_id for one in self._planned if one.keep}
         steps = tuple(f"{'keep' if one.keep else 'remove'} {one.backup_id}: {one.reason}" for one in self._planned)
@@ -71,10 +71,6 @@ class Retain:
             decisions.append(one if refused is None else retention.Decision(one.backup_id, True, refused))
         return self._told(decisions, removed)
 
-    def decide(self, entries: list[Entry]) -> list[retention.Decision]:
-        """What the rules say about these backups."""
-        return retention.decide([_candidate(entry, self._clock.now()) for entry in entries], self._keep, self._clock.now(), force=self._force)
-
     def _remove(self, backup_id: str) -> str | None:
         """Remove a backup, or say what speaks against it now: a hold that was placed since, or the store's own lock."""
         folder = f"{self._home}{backup_id}/"
@@ -89,6 +85,11 @@ class Retain:
 
     def _told(self, decisions: list[retention.Decision], removed: Any) -> dict[str, Any]:
         return {"retention": [dataclasses.asdict(one) for one in decisions], "removed": list(removed)}
+
+
+def decide(entries: list[Entry], keep: retention.Keep, now: float, *, force: bool = False) -> list[retention.Decision]:
+    """What the rules say about these backups."""
+    return retention.decide([_candidate(entry, now) for entry in entries], keep, now, force=force)
 
 
 def _candidate(entry: Entry, now: float) -> retention.Candidate:

@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue, describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.locks import Locks
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.overview import Limits
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain, decide
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import Keep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, store
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.verify import TARGET, Question, Verify, VerifyJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 
 def verification(params: Params) -> Verify:
@@ -73,10 +79,52 @@ def holding(params: Params) -> Holding:
 
 
 def information(params: Params) -> dict[str, Any]:
-    """Every backup, as a module returns it."""
+    """Every backup and what is known about it, as a module returns it."""
     found = catalogue(params)
-    identities = found.identities(params.get("database"), params.get("system_id"))
-    return {"backups": [describe(identity, entry) for identity in identities for entry in found.entries(identity)]}
+    seen = overview_of(params, found, found.identities(params.get("database"), params.get("system_id"), params.get("engine")))
+    return {**seen, "rendered": {name: report.FORMATS[name](seen) for name in params.get("formats") or ()}}
+
+
+def overview_of(params: Params, found: Catalogue, identities: list[Identity]) -> dict[str, Any]:
+    now = Clock().now()
+    limits = Limits(**{name: value for name, value in (params.get("limits") or {}).items() if value is not None})
+    parts = []
+    for one in identities:
+        entries = found.entries(one)
+        decisions = decide(entries, rules(params), now) if params.get("keep") else []
+        parts.append(overview.database(one, entries, decisions, found.orphans(one), now, limits))
+    return {
+        "at": policy.timestamp(now),
+        "backups": [line for part in parts for line in part["rows"]],
+        "databases": [part["line"] for part in parts],
+        "findings": [finding for part in parts for finding in part["findings"]],
+    }
+
+
+class Reporting:
+    """An operation for the command line: write the report, and fail when something is wrong. A database without any backup is wrong too."""
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+        self._folder = Path(params.get("report_dir") or "/var/lib/groundcrew/backup")
+
+    def plan(self) -> Plan:
+        return Plan("report", None, {"folder": str(self._folder)}, (f"write the report into {self._folder}",))
+
+    def result(self, planned: Plan) -> Mapping[str, Any]:
+        return {"report": None}
+
+    def apply(self, planned: Plan) -> Mapping[str, Any]:
+        found = catalogue(self._params)
+        # Fails when there is none: that no backup was ever made must not look like nothing is wrong.
+        seen = overview_of(self._params, found, [identity(self._params, found)])
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for name, render in report.FORMATS.items():
+            write_atomic(self._folder / f"groundcrew_backup_report.{report.ENDINGS[name]}", render(seen))
+        failing = [finding for finding in seen["findings"] if finding["verdict"] == "fail"]
+        if failing:
+            raise OpsError("; ".join(f"{one['title']}: no, {one['evidence']}" for one in failing), findings=failing)
+        return {"report": {"folder": str(self._folder), "databases": seen["databases"]}}
 
 
 def identity(params: Params, found: Catalogue) -> Identity:

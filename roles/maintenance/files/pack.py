@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
-PACKAGES = ("_core", "_backup", "_postgresql")
+PACKAGES = ("_core", "_audit", "_backup", "_postgresql", "_redis")
 FOLDER = PurePosixPath("ansible_collections/groundcrew/ops/plugins/module_utils")
 NEEDS_ANSIBLE = re.compile(r"^\s*(?:from|import) ansible\b", re.MULTILINE)
 
