@@ -14,14 +14,14 @@ from typing import Any
 from tests.integration import checkmode
 from tests.integration.do_inprocess import Account
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "engine": "pg",
     "version": "16",
     "region": "fra1",
     "trusted_sources": [{"ip_addr": "192.0.2.1"}],
     "maintenance_window": {"day": "sunday", "hour": "03:00"},
 }
-SHOP = {
+SHOP: dict[str, Any] = {
     **COMMON,
     "name": "role-shop",
     "size": "db-s-1vcpu-2gb",
@@ -31,7 +31,7 @@ SHOP = {
     "pools": [{"name": "shop", "size": 5, "database": "shop", "user": "shop"}],
     "replicas": [{"name": "role-reports", "size": "db-s-1vcpu-2gb"}],
 }
-CLUSTERS = [SHOP, {**COMMON, "name": "role-second", "size": "db-s-1vcpu-1gb"}]
+CLUSTERS: list[dict[str, Any]] = [SHOP, {**COMMON, "name": "role-second", "size": "db-s-1vcpu-1gb"}]
 BOOT = 8.0  # seconds
 
 
