@@ -85,10 +85,12 @@ def test_operator_is_not_locked_out(world: World) -> None:
     assert again.rc == 0 and not again.changed
 
 
+@pytest.mark.slow
 def test_docker_engine(world: World) -> None:
     assert "Configure the daemon" in world.truthful("groundcrew.ops.docker_engine")
 
 
+@pytest.mark.slow
 def test_docker_configuration_that_does_not_work_is_undone(world: World) -> None:
     refused = world.run("groundcrew.ops.docker_engine", docker_engine_daemon_options={"no-such-key": True})
     assert refused.rc != 0 and {host for host, _task, _message in refused.failed} == set(NAMES)
@@ -96,10 +98,12 @@ def test_docker_configuration_that_does_not_work_is_undone(world: World) -> None
     assert again.rc == 0 and not again.changed
 
 
+@pytest.mark.slow
 def test_docker_engine_remove(world: World) -> None:
     assert "Remove the packages" in world.truthful("groundcrew.ops.docker_engine", "remove")
 
 
+@pytest.mark.slow
 def test_maintenance(world: World) -> None:
     declared: dict[str, Any] = {"maintenance_tasks": [TASK], "maintenance_code": True}
     assert "Start the timers" in world.truthful("groundcrew.ops.maintenance", **declared, maintenance_presets=["apt-cache"])
@@ -113,5 +117,6 @@ def test_calendar_that_cannot_be_read_is_refused_first(world: World) -> None:
     assert {task.partition(" : ")[2] for _host, task, _message in refused.failed} == {"Assert that the calendars can be read"}
 
 
+@pytest.mark.slow
 def test_maintenance_remove(world: World) -> None:
     assert "Stop the timers that are not declared" in world.truthful("groundcrew.ops.maintenance", "remove")

@@ -22,6 +22,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import po
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import State
+from localcloud.shell import wait_until
 from tests import figures
 from tests.integration import backup_servers
 from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list
@@ -39,6 +40,7 @@ def place() -> Iterator[Place]:
             connection.autocommit = True
             cursor.execute("ALTER SYSTEM SET log_statement = 'all'")
             cursor.execute("SELECT pg_reload_conf()")
+            wait_until("the server to log statements", lambda: shown(cursor, "log_statement") == "all", seconds=10, pause=0.05)
             cursor.execute("CREATE ROLE doadmin LOGIN CREATEDB CREATEROLE PASSWORD %s", (ADMIN_PASSWORD,))
             cursor.execute("CREATE DATABASE shop OWNER doadmin")
         made = place.play("main")
@@ -48,6 +50,11 @@ def place() -> Iterator[Place]:
         with closing(place.connect(place.secret.current)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text, login text DEFAULT session_user)")
         yield place
+
+
+def shown(cursor: Any, setting: str) -> Any:
+    cursor.execute(f"SHOW {setting}")
+    return cursor.fetchone()[0]
 
 
 def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -> None:
