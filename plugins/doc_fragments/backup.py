@@ -55,9 +55,15 @@ options:
     default: 2
   staging_dir:
     description:
-      - An existing folder that can hold the whole compressed dump. What is put there is removed at the end.
+      - An existing folder through which the dump goes. What is put there is removed at the end.
     type: path
     default: /var/tmp
+  encryption_key:
+    description:
+      - The secret, at least 16 characters, with which objects are sealed (AES-256-GCM) before they leave the host. Omitted, they are not.
+      - Without it a sealed backup is lost. Keep it in a second place. Falls back to E(GROUNDCREW_BACKUP_ENCRYPTION_KEY).
+      - Needs cryptography (Debian package python3-cryptography).
+    type: str
   bin_dir:
     description:
       - The folder with C(pg_dump) and C(pg_restore). Found below C(/usr/lib/postgresql) when omitted, not older than the server.

@@ -10,12 +10,13 @@ module: postgresql_backup
 short_description: Back a PostgreSQL database up to S3
 version_added: 0.1.0
 description:
-  - Dumps the database O(login_db) with the stock C(pg_dump), several tables at a time, and stores the dump in a bucket.
+  - Dumps the database O(login_db) with the stock C(pg_dump), several tables at a time, and stores the dump in a bucket while it is still written.
   - From the same snapshot it records the truth, namely the exact number of rows and a hash of the content of each table, sequences, large
     objects and the definitions, so that M(groundcrew.ops.postgresql_restore) can prove a restored database to be equal.
   - A signed manifest with the SHA-256 of each object is written last. Only a manifest makes a backup exist, and no backup is ever overwritten.
   - A run that fails removes what it has stored and leaves the reason under C(failed/). What a killed run has left, the next run removes.
-  - One run at a time for a database. A migration that is in the way is let through, and the backup begins again in a new snapshot.
+  - One run at a time for a database, by a lock in the database and a lease in the bucket. A migration that is in the way is let through, and the
+    backup begins again in a new snapshot.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
@@ -56,6 +57,28 @@ options:
     description:
       - Bytes. Tables that are larger are counted but not hashed, which is faster and proves less. Omitted, all are hashed.
     type: int
+  staging_mib:
+    description:
+      - MiB of O(staging_dir) that the dump may take at a time. Each file is stored while it grows, and its disk space is given back behind that.
+      - C(pg_dump) is paused while too much waits. At least 64, and 24 for each of O(jobs).
+      - A file system that cannot give space back while a file is written (NFS before 4.2) needs room for the largest tables, and ends the run above this.
+    type: int
+    default: 512
+  stall_seconds:
+    description:
+      - A run is given up when for so long C(pg_dump) has written nothing and the store has taken nothing.
+    type: float
+    default: 600
+  lease_seconds:
+    description:
+      - How long a run that was killed keeps others, on other hosts, from backing the same database up.
+    type: float
+    default: 90
+  roles:
+    description:
+      - Also keep roles and other globals as C(globals.sql), without passwords.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -110,6 +133,9 @@ backup:
       description: Each table with its number of rows.
       type: list
       elements: dict
+    staging:
+      description: The bytes that were on disk at most (C(peak)), the C(limit), and how often C(pg_dump) was paused (C(pauses)).
+      type: dict
     swept:
       description: How many remains of killed runs were removed.
       type: int
@@ -128,6 +154,10 @@ SPEC = {
     "max_age": {"type": "float"},
     "lock_timeout": {"type": "int", "default": 30},
     "hash_limit": {"type": "int"},
+    "staging_mib": {"type": "int", "default": 512},
+    "stall_seconds": {"type": "float", "default": 600},
+    "lease_seconds": {"type": "float", "default": 90},
+    "roles": {"type": "bool", "default": True},
 }
 
 

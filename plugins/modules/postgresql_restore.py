@@ -10,7 +10,7 @@ module: postgresql_restore
 short_description: Restore a PostgreSQL database from S3 and prove it
 version_added: 0.1.0
 description:
-  - Restores a backup that M(groundcrew.ops.postgresql_backup) made into a new database.
+  - Restores a backup that M(groundcrew.ops.postgresql_backup) made into a new database, or in the place of an old one.
   - Before C(pg_restore) sees a byte, the manifest's signature and the size and SHA-256 of each object are checked. An object that is
     damaged or missing is named and nothing is restored.
   - The restored database is compared with the truth that was recorded with the backup. The verdict is kept beside the backup, where it makes
@@ -60,9 +60,31 @@ options:
   target_database:
     description:
       - The database to restore into, on the server that O(login_host) names. It is created through O(login_db).
-      - One that exists must be empty. Restoring over data is refused.
+      - One that exists must be empty. Restoring over data is refused, unless O(replace) is given.
     type: str
     required: true
+  replace:
+    description:
+      - The name of O(target_database) again, to put the restored database in its place. It is restored beside it and compared first. Then, in one
+        transaction, the old one gets a name that tells when it was replaced, and the restored one the target's name. Who is connected to either is
+        disconnected. The old database is kept until you drop it.
+      - What belongs to a database and is in no dump is not carried over, namely C(ALTER DATABASE … SET) and C(GRANT … ON DATABASE).
+    type: str
+  schemas:
+    description:
+      - Restore only the rows of the tables in these schemas. Definitions are restored whole; foreign keys to tables without rows are left out and named.
+    type: list
+    elements: str
+  tables:
+    description:
+      - Restore only the rows of these tables, written C(schema.table). May be combined with O(schemas).
+    type: list
+    elements: str
+  staging_mib:
+    description:
+      - MiB of O(staging_dir) that may be used; omitted, what is free. A dump that is larger is read twice, once to be compared with the manifest and
+        once, file by file, to be restored. Its largest file has to fit.
+    type: int
   verify:
     description:
       - Compare the restored database with the truth recorded with the backup, and fail when they differ.
@@ -179,6 +201,13 @@ restore:
       description: Each difference from O(source) as a sentence.
       type: list
       elements: str
+    replaced:
+      description: The name that the database has now which O(replace) has put aside. Null otherwise.
+      type: str
+    left_out:
+      description: The foreign keys that were left out because only some tables have rows.
+      type: list
+      elements: str
     seconds:
       description: How long it took.
       type: float
@@ -195,6 +224,10 @@ SPEC = {
     "system_id": {"type": "str"},
     "backup_id": {"type": "str", "default": "latest"},
     "target_database": {"type": "str", "required": True},
+    "replace": {"type": "str"},
+    "schemas": {"type": "list", "elements": "str"},
+    "tables": {"type": "list", "elements": "str"},
+    "staging_mib": {"type": "int"},
     "verify": {"type": "bool", "default": True},
     "source": {"type": "dict", "options": options.SOURCE},
     "drop_after": {"type": "bool", "default": False},

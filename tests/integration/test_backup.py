@@ -20,7 +20,7 @@ from unittest.mock import Mock
 import psycopg2
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, policy, settings, transfer, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, loader, policy, settings, store, transfer, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import find_tools
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -80,6 +80,11 @@ def keys(params: dict[str, Any]) -> list[str]:
     return [item.key for item in settings.store(params).listing(params["prefix"] + "/")]
 
 
+def folders(params: dict[str, Any]) -> set[str]:
+    """What lies beside the lease: the ids of backups, and ``failed``."""
+    return {key.split("/")[4] for key in keys(params)} - {policy.LEASE}
+
+
 def databases(params: dict[str, Any]) -> set[str]:
     return {row[0] for row in sql(params, "SELECT datname FROM pg_database")}
 
@@ -135,14 +140,14 @@ def test_the_comparison_sees_one_changed_cell_one_lost_row_and_one_lost_index(so
 
 
 def test_one_flipped_byte_in_any_object_is_named_before_pg_restore(source: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(source)
+    fill(source, 100_000)
     sql(source, "CREATE TABLE other AS SELECT 1 AS n")
     folder = folder_of(source, back_up(source))
     s3 = backup_servers.client(source)
     NoPgRestore(monkeypatch)
-    data = [key for key in keys(source) if key.startswith(folder + "data/")]
-    assert len(data) == 3
-    for key in data:
+    objects = [key.removeprefix(folder) for key in keys(source) if key.startswith(folder) and "manifest" not in key]
+    assert {name.split("/")[0] for name in objects} == {"data", "bundle", "globals.sql"} and len(objects) == 4
+    for key in (folder + name for name in objects):
         whole = s3.get_object(Bucket=source["bucket"], Key=key)["Body"].read()
         flipped = bytearray(whole)
         flipped[len(flipped) // 2] ^= 0x10
@@ -157,7 +162,7 @@ def test_one_flipped_byte_in_any_object_is_named_before_pg_restore(source: dict[
 def test_without_the_manifest_a_flipped_byte_reaches_the_database(source: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: the same damage with the comparison of hashes taken out. Uncompressed on purpose, as zstd's own check does no better."""
     monkeypatch.setattr(dump, "compression", lambda _tools: "0")
-    fill(source, 2_000)
+    fill(source, 50_000)
     folder = folder_of(source, back_up(source))
     s3 = backup_servers.client(source)
     key = next(key for key in keys(source) if key.startswith(folder + "data/") and key.endswith(".dat"))
@@ -168,7 +173,7 @@ def test_without_the_manifest_a_flipped_byte_reaches_the_database(source: dict[s
     monkeypatch.setattr(policy, "check_object", lambda *_arguments: None)
     assert restore(source, verify=False)["verdict"] == "not compared"
     there = {**source, "login_db": "restored"}
-    assert sql(there, "SELECT count(*) FROM orders") == [(2_000,)]
+    assert sql(there, "SELECT count(*) FROM orders") == [(50_000,)]
     assert sql(there, "SELECT count(*) FROM orders WHERE item <> md5(id::text)") == [(1,)]
 
 
@@ -203,14 +208,14 @@ def test_a_killed_run_leaves_no_backup_and_the_next_run_removes_the_rest(source:
     program = """
 import json, sys, time
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import settings, store
-put, stored = store.S3Store.put_file, []
-def slow(self, key, path):
-    if stored:
+put, stored = store.S3Store.put, []
+def slow(self, key, data):
+    if "/data/" in key and stored:
         print("stuck", flush=True)
         time.sleep(600)
-    stored.append(key)
-    return put(self, key, path)
-store.S3Store.put_file = slow
+    stored.extend([key] if "/data/" in key else [])
+    return put(self, key, data)
+store.S3Store.put = slow
 operation = settings.backup(json.load(sys.stdin))
 operation.apply(operation.plan())
 """
@@ -223,14 +228,14 @@ operation.apply(operation.plan())
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    left = {key.split("/")[4] for key in keys(source)} - {older["backup_id"]}
+    left = folders(source) - {older["backup_id"]}
     assert len(left) == 1
     assert [path for path in tmp_path.iterdir() if path.name.startswith("groundcrew")]
     assert [entry["backup_id"] for entry in upkeep.information(source)["backups"]] == [older["backup_id"]]
 
     newer = back_up(source)
     assert newer["swept"] == 1
-    assert {key.split("/")[4] for key in keys(source)} == {older["backup_id"], newer["backup_id"]}
+    assert folders(source) == {older["backup_id"], newer["backup_id"]}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("groundcrew")]
     assert restore(source, backup_id=older["backup_id"])["verdict"] == "equal"
 
@@ -285,19 +290,25 @@ def test_a_full_disk_is_a_clear_failure_that_leaves_nothing(source: dict[str, An
         back_up({**source, "staging_dir": str(tiny_disk)})
 
     full = {**source, "staging_dir": str(tiny_disk)}
+    send = store.Upload.part
     with pytest.MonkeyPatch.context() as patch:
-        # The estimate let it through, as it does for data that compresses badly.
+        # The estimate let it through, as it does for data that compresses badly, and the store takes nothing for a while.
         patch.setattr(transfer, "require_space", lambda *_arguments: None)
+        patch.setattr(store.Upload, "part", lambda *arguments: time.sleep(3) or send(*arguments))
         with pytest.raises(OpsError, match="No space left on device"):
             back_up(full)
-        with pytest.raises(OSError, match="No space left on device"):
+        patch.setattr(loader, "limit", lambda *_arguments: 1 << 30)
+        with pytest.raises(OpsError, match="No space left on device"):
             restore(full)
-    with pytest.raises(OpsError, match="needs about"):
+    with pytest.raises(OpsError, match="its largest file has to fit"):
         restore(full)
     assert list(tiny_disk.iterdir()) == []
-    folders = {key.split("/")[4] for key in keys(source)}
-    assert folders == {older["backup_id"], "failed"}
+    assert folders(source) == {older["backup_id"], "failed"}
     assert "restored" not in databases(source)
+    # The same disk is enough when the store keeps up: what is stored takes no place any more.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "require_space", lambda *_arguments: None)
+        assert back_up(full)["staging"]["peak"] < 18 * 2**20
     failed = next(key for key in keys(source) if "/failed/" in key)
     assert "No space left on device" in json.loads(settings.store(source).get(failed) or b"{}")["reason"]
 
@@ -425,7 +436,7 @@ def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any]
     decisions = json.loads((state / "retain.json").read_text())["retention"]
     assert [decision["keep"] for decision in decisions] == [False, True]
     assert [backup["backup_id"] for backup in upkeep.information(source)["backups"]] == [decisions[1]["backup_id"]]
-    assert {key.split("/")[4] for key in keys(source)} == {decisions[1]["backup_id"]}
+    assert folders(source) == {decisions[1]["backup_id"]}
 
     config.chmod(0o600)
     config.write_text(json.dumps({**source, "login_password": "wrong"}))

@@ -26,11 +26,18 @@ class Identity:
 
 @dataclass(frozen=True)
 class ObjectRecord:
-    """One stored object. ``name`` is relative to the backup, ``size`` is in bytes."""
+    """One stored object. ``name`` is relative to the backup, ``size`` is in bytes.
+
+    members: the files of the dump in a bundle of small ones.
+    plain_size, plain_sha256: the content before it was sealed; None when it was not.
+    """
 
     name: str
     size: int
     sha256: str
+    members: tuple[str, ...] = ()
+    plain_size: int | None = None
+    plain_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What makes a backup exist: written last, signed, never overwritten."""
+    """What makes a backup exist: written last, signed, never overwritten. ``lease``: the number of the run among those of its database."""
 
     format: int
     backup_id: str
@@ -116,6 +123,7 @@ class Manifest:
     compression: str
     objects: tuple[ObjectRecord, ...]
     truth: Truth
+    lease: int = 0
 
     @property
     def size(self) -> int:
@@ -130,7 +138,7 @@ class Manifest:
             **{
                 **data,
                 "identity": Identity(**data["identity"]),
-                "objects": tuple(ObjectRecord(**record) for record in data["objects"]),
+                "objects": tuple(ObjectRecord(**{**record, "members": tuple(record.get("members", ()))}) for record in data["objects"]),
                 "truth": Truth.from_dict(data["truth"]),
             }
         )
@@ -183,6 +191,15 @@ class Listed:
 
     key: str
     size: int
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A small object with what names this version of it. ``age``: seconds since it was written, by the store's clock."""
+
+    data: bytes
+    etag: str
+    age: float
 
 
 @dataclass(frozen=True)

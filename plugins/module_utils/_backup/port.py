@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed, Versioned
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+
+# The codes, in an error's details, with which a store says that the condition of a write was not met.
+NOT_MET = ("PreconditionFailed", "412", "ConditionalRequestConflict")
 
 
 class Store(Protocol):
@@ -25,14 +29,26 @@ class Store(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Store a small object."""
 
-    def create(self, key: str, data: bytes) -> None:
-        """Store a small object that must not exist yet."""
+    def create(self, key: str, data: bytes) -> str:
+        """Store a small object that must not exist yet; what names this version of it."""
+
+    def replace(self, key: str, data: bytes, etag: str) -> str | None:
+        """Store a small object in place of the version ``etag``; None when that is not the one that is there."""
+
+    def look(self, key: str) -> Versioned | None:
+        """A small object with its version and its age, None if there is none."""
+
+    def upload(self, key: str, stopped: Event | None = None) -> Upload:
+        """Begin an object that comes in parts. ``stopped``: once it is set, what is being sent is given up."""
 
     def put_file(self, key: str, path: Path) -> tuple[int, str]:
         """Store a file; size in bytes and SHA-256 of what was sent."""
 
     def get(self, key: str) -> bytes | None:
         """A small object, None if there is none."""
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """An object, piece by piece."""
 
     def get_file(self, key: str, path: Path) -> tuple[int, str]:
         """Fetch an object into a file; size in bytes and SHA-256 of what arrived."""
@@ -48,6 +64,19 @@ class Store(Protocol):
 
     def abort_uploads(self, prefix: str) -> int:
         """Abort the unfinished multipart uploads under a prefix; how many there were."""
+
+
+class Upload(Protocol):
+    """An object in parts, which several threads may send in any order. Nothing is to be seen before it is complete."""
+
+    def part(self, number: int, data: bytes) -> None:
+        """Send a part; the first one is number 1."""
+
+    def complete(self) -> None:
+        """Make the parts an object."""
+
+    def abort(self) -> None:
+        """Remove the parts."""
 
 
 class Operation(Protocol):

@@ -69,6 +69,9 @@ class Session:
                 sslmode=database.ssl_mode,
                 sslrootcert=database.ca_cert,
                 connect_timeout=15,
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
                 application_name="groundcrew.ops",
             )
         except psycopg2.Error as error:
@@ -79,6 +82,11 @@ class Session:
         self._connection.autocommit = True
         with self.errors("prepare the session"), self._connection.cursor() as cursor:
             cursor.execute(SESSION)
+
+    def cancel(self) -> None:
+        """End what it is doing, from another thread."""
+        if not self._connection.closed:
+            self._connection.cancel()
 
     def __enter__(self) -> Session:
         return self
@@ -233,8 +241,32 @@ class Session:
 
     def drop(self, wanted: str) -> None:
         """Drop a database and whoever is connected to it."""
-        self.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (wanted,))
+        self._disconnect(wanted)
         self.rows(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(wanted)))
+
+    def exchange(self, target: str, fresh: str, kept: str | None) -> None:
+        """Let ``fresh`` be ``target``, and the old ``target``, if there is one, be ``kept``: both or neither, whoever is connected."""
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        for attempt in range(10):
+            self._disconnect(target)
+            self._disconnect(fresh)
+            try:
+                with self.errors("exchange the databases"), self._connection.cursor() as cursor:
+                    cursor.execute("BEGIN")
+                    if kept is not None:
+                        cursor.execute(rename.format(sql.Identifier(target), sql.Identifier(kept)))
+                    cursor.execute(rename.format(sql.Identifier(fresh), sql.Identifier(target)))
+                    cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(sql.Identifier(target)))
+                    cursor.execute("COMMIT")
+                return
+            except OpsError as error:
+                self.end()
+                # Somebody came back between the two statements.
+                if error.details.get("sqlstate") != "55006" or attempt == 9:
+                    raise
+
+    def _disconnect(self, wanted: str) -> None:
+        self.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (wanted,))
 
     def objects(self) -> int:
         """How many relations, functions, types and large objects there are: 0 means that nothing is overwritten."""

@@ -12,10 +12,15 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.backup import Backup, BackupJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket, Wanted
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.contents import Choice
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.growing import MIB
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.lease import LIFE
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore, RestoreJob
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.seal import Sealer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, S3Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.stream import Limits
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 Params = Mapping[str, Any]
@@ -26,13 +31,16 @@ def backup(params: Params) -> Backup:
         database=database(params),
         prefix=params.get("prefix") or "",
         staging=Path(params.get("staging_dir") or "/var/tmp"),
+        limits=Limits((params.get("staging_mib") or 512) * MIB, params.get("stall_seconds") or 600.0),
         jobs=params.get("jobs") or 2,
         lock_timeout=params.get("lock_timeout") or 30,
         hash_limit=params.get("hash_limit"),
         max_age=params.get("max_age"),
+        roles=params.get("roles") is not False,
+        lease_life=params.get("lease_seconds") or LIFE,
         bin_dir=params.get("bin_dir"),
     )
-    return Backup(job, store(params), signer(params))
+    return Backup(job, store(params), signer(params), sealer=sealer(params))
 
 
 def restore(params: Params) -> Restore:
@@ -45,6 +53,9 @@ def restore(params: Params) -> Restore:
         database=_required(params, "database"),
         prefix=params.get("prefix") or "",
         staging=Path(params.get("staging_dir") or "/var/tmp"),
+        limit=params["staging_mib"] * MIB if params.get("staging_mib") else None,
+        replace=params.get("replace"),
+        choice=Choice(tuple(params.get("schemas") or ()), tuple(params.get("tables") or ())),
         system_id=params.get("system_id"),
         backup_id=params.get("backup_id") or "latest",
         jobs=params.get("jobs") or 2,
@@ -56,7 +67,7 @@ def restore(params: Params) -> Restore:
         allow_vulnerable_client=bool(params.get("allow_vulnerable_client")),
         bin_dir=params.get("bin_dir"),
     )
-    return Restore(job, store(params), signer(params))
+    return Restore(job, store(params), signer(params), sealer=sealer(params))
 
 
 def catalogue(params: Params) -> Catalogue:
@@ -99,6 +110,10 @@ def repository(params: Params) -> Bucket:
 
 def signer(params: Params) -> Signer:
     return Signer(_required(params, "signing_key"))
+
+
+def sealer(params: Params) -> Sealer | None:
+    return Sealer(params["encryption_key"]) if params.get("encryption_key") else None
 
 
 def _required(params: Params, name: str) -> str:

@@ -10,11 +10,15 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from io import BytesIO
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed, Versioned
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import NOT_MET
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 try:
@@ -27,8 +31,10 @@ except ImportError:
 else:
     HAS_BOTO3 = True
 
-PART = 16 * 1024 * 1024
+PART = 8 * 1024 * 1024
 MOST_PARTS = 10_000
+BLOCK = 64 * 1024
+GONE = ("NoSuchKey", "404")
 PROBE = b"groundcrew.ops probe\n"
 
 ADVICE = {
@@ -73,7 +79,7 @@ def make_client(settings: S3Settings) -> Any:
     options: dict[str, Any] = {
         "retries": {"mode": "standard", "max_attempts": 5},
         "connect_timeout": 10,
-        "read_timeout": 120,
+        "read_timeout": 60,
         "max_pool_connections": 16,
         "signature_version": "s3v4",
         "s3": {"addressing_style": settings.addressing_style},
@@ -103,9 +109,11 @@ class S3Store:
         self._bucket = settings.bucket
         self._where = settings.where
         self._client = make_client(settings)
-        # boto3 knows IfNoneMatch since 1.35 only; a header added before signing works with every version.
-        self._creating = make_client(settings)
-        self._creating.meta.events.register("before-sign.s3.PutObject", _only_if_absent)
+        # boto3 knows IfNoneMatch and IfMatch since 1.35 only; a header added before signing works with every version.
+        self._conditional = make_client(settings)
+        self._conditional.meta.events.register("before-sign.s3.PutObject", self._add_condition)
+        self._condition = ("If-None-Match", "*")
+        self._one_condition = Lock()
 
     def check(self) -> None:
         with self._errors("list", ""):
@@ -126,12 +134,11 @@ class S3Store:
 
     def _probe_conditional(self, key: str) -> None:
         try:
-            self._creating.put_object(Bucket=self._bucket, Key=key, Body=b"overwritten")
-        except ClientError as error:
-            if _code(error) in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+            self._put_if("If-None-Match", "*", key, b"overwritten")
+        except OpsError as error:
+            if error.details.get("code") in NOT_MET:
                 return
-            with self._errors("write conditionally to", key):
-                raise
+            raise
         raise OpsError(
             f"The store {self._where} ignores If-None-Match: a manifest could be overwritten unseen. Use a store with conditional writes.", object=key
         )
@@ -140,42 +147,62 @@ class S3Store:
         with self._errors("write", key):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_md5(data))
 
-    def create(self, key: str, data: bytes) -> None:
+    def create(self, key: str, data: bytes) -> str:
         try:
-            with self._errors("write", key):
-                self._creating.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_md5(data))
+            return self._put_if("If-None-Match", "*", key, data)
         except OpsError as error:
             # An answer that got lost makes boto3 ask again, and its own first attempt is then in the way.
-            if error.details.get("code") in ("PreconditionFailed", "412") and self.get(key) == data:
-                return
+            if error.details.get("code") in NOT_MET:
+                there = self.look(key)
+                if there is not None and there.data == data:
+                    return there.etag
             raise
 
+    def replace(self, key: str, data: bytes, etag: str) -> str | None:
+        try:
+            return self._put_if("If-Match", etag, key, data)
+        except OpsError as error:
+            if error.details.get("code") in (*NOT_MET, *GONE):
+                there = self.look(key)
+                return there.etag if there is not None and there.data == data else None
+            raise
+
+    def look(self, key: str) -> Versioned | None:
+        try:
+            with self._errors("read", key):
+                found = self._client.get_object(Bucket=self._bucket, Key=key)
+                data = found["Body"].read()
+        except OpsError as error:
+            if error.details.get("code") in GONE:
+                return None
+            raise
+        # Both times are the store's own, so that no clock of ours decides how old a thing is.
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return Versioned(data, found["ETag"], (now - found["LastModified"]).total_seconds())
+
     def put_file(self, key: str, path: Path) -> tuple[int, str]:
-        size = path.stat().st_size
+        digest, size = hashlib.sha256(), path.stat().st_size
         part = max(PART, -(-size // MOST_PARTS))
         with path.open("rb") as stream:
             if size <= part:
                 data = stream.read()
                 self.put(key, data)
                 return len(data), hashlib.sha256(data).hexdigest()
-            return self._put_parts(key, iter(lambda: stream.read(part), b""))
-
-    def _put_parts(self, key: str, chunks: Iterator[bytes]) -> tuple[int, str]:
-        digest, size, parts = hashlib.sha256(), 0, []
-        where = {"Bucket": self._bucket, "Key": key}
-        with self._errors("write", key):
-            where["UploadId"] = self._client.create_multipart_upload(**where)["UploadId"]
+            upload = self.upload(key)
             try:
-                for number, chunk in enumerate(chunks, start=1):
+                for number, chunk in enumerate(iter(lambda: stream.read(part), b""), start=1):
                     digest.update(chunk)
-                    size += len(chunk)
-                    done = self._client.upload_part(**where, PartNumber=number, Body=chunk, ContentMD5=_md5(chunk))
-                    parts.append({"PartNumber": number, "ETag": done["ETag"]})
-                self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+                    upload.part(number, chunk)
+                upload.complete()
             except BaseException:
-                self._client.abort_multipart_upload(**where)
+                upload.abort()
                 raise
         return size, digest.hexdigest()
+
+    def upload(self, key: str, stopped: Event | None = None) -> Upload:
+        with self._errors("begin a multipart upload of", key):
+            upload_id = self._client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
+        return Upload(self, key, upload_id, stopped)
 
     def get(self, key: str) -> bytes | None:
         try:
@@ -183,20 +210,31 @@ class S3Store:
                 data: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
                 return data
         except OpsError as error:
-            if error.details.get("code") == "NoSuchKey":
+            if error.details.get("code") in GONE:
                 return None
             raise
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with self._errors("read", key):
+            yield from self._client.get_object(Bucket=self._bucket, Key=key)["Body"].iter_chunks(1024 * 1024)
+
     def get_file(self, key: str, path: Path) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
-        with self._errors("read", key):
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-            with path.open("wb") as stream:
-                for chunk in body.iter_chunks(1024 * 1024):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    stream.write(chunk)
+        with path.open("wb") as stream:
+            for chunk in self.chunks(key):
+                digest.update(chunk)
+                size += len(chunk)
+                stream.write(chunk)
         return size, digest.hexdigest()
+
+    def size(self, key: str) -> int | None:
+        try:
+            with self._errors("look at", key):
+                return int(self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+        except OpsError as error:
+            if error.details.get("code") in GONE:
+                return None
+            raise
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         with self._errors("list", prefix):
@@ -222,8 +260,62 @@ class S3Store:
                     aborted += 1
         return aborted
 
+    def _put_if(self, header: str, value: str, key: str, data: bytes) -> str:
+        with self._one_condition, self._errors("write conditionally to", key):
+            self._condition = (header, value)
+            etag: str = self._conditional.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_md5(data))["ETag"]
+            return etag
+
+    def _add_condition(self, request: Any, **_unused: Any) -> None:
+        request.headers[self._condition[0]] = self._condition[1]
+
     def _errors(self, doing: str, key: str) -> AbstractContextManager[None]:
         return explained(f"Cannot {doing} {key or 'the content'} in bucket {self._bucket} of {self._where}", object=key)
+
+
+class Upload:
+    """A multipart upload. Parts may come from several threads and in any order."""
+
+    def __init__(self, store: S3Store, key: str, upload_id: str, stopped: Event | None) -> None:
+        self._store = store
+        self._where = {"Bucket": store._bucket, "Key": key, "UploadId": upload_id}
+        self._stopped = stopped
+        self._etags: dict[int, str] = {}
+        self._sizes: dict[int, int] = {}
+
+    def part(self, number: int, data: bytes) -> None:
+        key = self._where["Key"]
+        with self._store._errors(f"write part {number} of", key):
+            done = self._store._client.upload_part(**self._where, PartNumber=number, Body=Body(data, self._stopped), ContentMD5=_md5(data))
+        self._etags[number], self._sizes[number] = done["ETag"], len(data)
+
+    def complete(self) -> None:
+        key, size = self._where["Key"], sum(self._sizes.values())
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._etags.items())]
+        try:
+            with self._store._errors("complete the upload of", key):
+                self._store._client.complete_multipart_upload(**self._where, MultipartUpload={"Parts": parts})
+        except OpsError as error:
+            # An answer that got lost makes boto3 ask again for an upload that is complete by then: look what is there.
+            if error.details.get("code") != "NoSuchUpload" or self._store.size(key) != size:
+                raise
+
+    def abort(self) -> None:
+        with self._store._errors("abort the upload of", self._where["Key"]):
+            self._store._client.abort_multipart_upload(**self._where)
+
+
+class Body(BytesIO):
+    """A request's body that goes out in pieces: a slow network then times out by the piece, and a run that has failed stops sending."""
+
+    def __init__(self, data: bytes, stopped: Event | None) -> None:
+        super().__init__(data)
+        self._stopped = stopped
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self._stopped is not None and self._stopped.is_set():
+            raise OpsError("The upload was given up.")
+        return super().read(size if size is None or size < 0 else max(size, BLOCK))
 
 
 @contextmanager
@@ -238,10 +330,6 @@ def explained(what: str, advice: Mapping[str, str] | None = None, **details: str
         raise OpsError(f"{what}: {code} ({said}). {do}", code=code, **details) from error
     except BotoCoreError as error:
         raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", **details) from error
-
-
-def _only_if_absent(request: Any, **_unused: Any) -> None:
-    request.headers["If-None-Match"] = "*"
 
 
 def _code(error: Any) -> str:

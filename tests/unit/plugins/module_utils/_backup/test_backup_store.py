@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
@@ -26,9 +27,9 @@ SETTINGS = S3Settings("bucket", endpoint_url="http://s3.test", region="us-east-1
 class Stubbed:
     def __init__(self):
         self.store = S3Store(SETTINGS)
-        self.plain, self.creating = Stubber(self.store._client), Stubber(self.store._creating)
+        self.plain, self.conditional = Stubber(self.store._client), Stubber(self.store._conditional)
         self.plain.activate()
-        self.creating.activate()
+        self.conditional.activate()
 
 
 @pytest.fixture
@@ -37,17 +38,22 @@ def s3():
 
 
 def body(data):
-    return {"Body": StreamingBody(BytesIO(data), len(data))}
+    return {
+        "Body": StreamingBody(BytesIO(data), len(data)),
+        "ETag": '"tag"',
+        "LastModified": datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC),
+        "ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 12:01:30 GMT"}},
+    }
 
 
 def test_a_lost_answer_to_a_conditional_write_is_no_failure(s3):
-    s3.creating.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    s3.conditional.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
     s3.plain.add_response("get_object", body(b"same"))
-    s3.store.create("key", b"same")
+    assert s3.store.create("key", b"same") == '"tag"'
 
 
 def test_an_object_of_somebody_else_is_not_overwritten(s3):
-    s3.creating.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    s3.conditional.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
     s3.plain.add_response("get_object", body(b"other"))
     with pytest.raises(OpsError, match="PreconditionFailed"):
         s3.store.create("key", b"same")
@@ -56,7 +62,7 @@ def test_an_object_of_somebody_else_is_not_overwritten(s3):
 def test_a_store_that_ignores_conditions_is_refused(s3):
     s3.plain.add_response("put_object", {})
     s3.plain.add_response("get_object", body(adapter.PROBE))
-    s3.creating.add_response("put_object", {})
+    s3.conditional.add_response("put_object", {"ETag": '"other"'})
     s3.plain.add_response("delete_object", {})
     with pytest.raises(OpsError, match="ignores If-None-Match"):
         s3.store.probe("prefix/")
@@ -74,9 +80,11 @@ def test_a_store_that_changes_what_it_is_given_is_refused(s3):
 def test_the_condition_is_sent_whatever_boto3_knows():
     sent = {}
     s3 = S3Store(SETTINGS)
-    s3._creating.meta.events.register("before-send.s3.PutObject", lambda request, **_more: sent.update(request.headers) or pytest.fail("sent"), unique_id="x")
+    s3._conditional.meta.events.register(
+        "before-send.s3.PutObject", lambda request, **_more: sent.update(request.headers) or pytest.fail("sent"), unique_id="x"
+    )
     with pytest.raises(BaseException, match="sent"):
-        s3._creating.put_object(Bucket="bucket", Key="key", Body=b"")
+        s3._conditional.put_object(Bucket="bucket", Key="key", Body=b"")
     assert sent["If-None-Match"] in ("*", b"*")
     assert b"if-none-match" in (sent["Authorization"] if isinstance(sent["Authorization"], bytes) else sent["Authorization"].encode())
 
