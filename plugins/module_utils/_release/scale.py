@@ -128,7 +128,7 @@ def make_rule(given: Params) -> Rule:
     queue = given.get("queue")
     made = {name: value for name, value in given.items() if value is not None and name not in ("queue", "signals")}
     if queue:
-        made["queue"] = Queue(tuple(queue["names"]), queue["prefix"], queue["per_worker"], Band(queue["up"], queue["down"]), queue["wait"])
+        made["queue"] = Queue(**{**queue, "names": tuple(queue["names"])})
     rule = Rule(**made, signals={name: Band(**band) for name, band in (given.get("signals") or {}).items() if band})
     ways = [rule.replicas is not None, rule.queue is not None, bool(rule.signals)].count(True)
     if ways != 1:

@@ -20,12 +20,17 @@ class Band:
 
 @dataclass(frozen=True)
 class Queue:
-    """A worker's queues. per_worker: jobs that one worker gets through in time. wait: seconds that the oldest job may wait."""
+    """A worker's queues.
+
+    per_worker: jobs that one worker gets through in time. up, down: more workers above, fewer below so many jobs.
+    wait: seconds that the oldest job may wait.
+    """
 
     names: tuple[str, ...]
     prefix: str = "bull"
     per_worker: int = 50
-    jobs: Band = Band(100, 10)
+    up: float = 100
+    down: float = 10
     wait: float = 60.0
 
 
@@ -84,9 +89,9 @@ def _queue_wish(queue: Queue, current: int, backlog: Backlog | None) -> Decision
         return Decision(current, "the backlog is not known")
     needed = math.ceil(backlog.jobs / queue.per_worker)
     said = f"{backlog.jobs} jobs wait, the oldest for {backlog.wait:.0f} s"
-    if backlog.jobs > queue.jobs.up or backlog.wait > queue.wait:
+    if backlog.jobs > queue.up or backlog.wait > queue.wait:
         return Decision(max(needed, current + 1), said)
-    if backlog.jobs < queue.jobs.down:
+    if backlog.jobs < queue.down:
         return Decision(min(needed, current), said)
     return Decision(current, said)
 
