@@ -118,8 +118,8 @@ GRANT = {
 SPEC = {
     "name": {"type": "str", "required": True},
     "grants": {"type": "list", "elements": "dict", "options": GRANT},
-    "secret_file": {"type": "path"},
-    "return_secret": {"type": "bool", "default": False},
+    "secret_file": {"type": "path", "no_log": False},
+    "return_secret": {"type": "bool", "default": False, "no_log": False},
 }
 
 

@@ -68,7 +68,7 @@ class Account:
         assert self.writes() == before, f"the dry run of {name} wrote"
         done = self.module(name, arguments)
         assert not done.get("failed"), done
-        assert (said["changed"], said["diff"]) == (done["changed"], done["diff"])
+        assert (said["changed"], said["diff"]) == (done["changed"], done["diff"]), (said, done)
         if not done["changed"]:
             assert self.writes() == before, f"{name} wrote without a change"
         return done

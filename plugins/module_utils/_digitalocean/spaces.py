@@ -86,7 +86,7 @@ class SpacesKey(Resource):
         return {**super().result(state), **told}
 
     def _create(self, after: State) -> None:
-        self._keep(INTENT)
+        self._write(INTENT)
         for _attempt in range(ATTEMPTS):
             try:
                 key = self._client.post(str(self._collection()), self._kind.create(after))["key"]
@@ -96,13 +96,16 @@ class SpacesKey(Resource):
                 if self._seen:
                     self._remove()
                 continue
-            self._secret = key["secret_key"]
-            self._keep({"access_key": key["access_key"], "secret_key": key["secret_key"]})
+            self._keep_secret(key)
             self._seen = self._find()
             return
         raise OpsError(f"Creating the Spaces key {self._name} got no answer {ATTEMPTS} times. Check the API's status and run again.")
 
-    def _keep(self, content: Mapping[str, Any]) -> None:
+    def _keep_secret(self, key: Mapping[str, Any]) -> None:
+        self._secret = key["secret_key"]
+        self._write({"access_key": key["access_key"], "secret_key": key["secret_key"]})
+
+    def _write(self, content: Mapping[str, Any]) -> None:
         if self._file:
             write_atomic(self._file, json.dumps(content) + "\n", mode=0o400)
 
