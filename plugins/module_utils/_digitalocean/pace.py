@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http, Response
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Response
+
+
+class Sender(Protocol):
+    """Sends one request and tells the headers of its answer, as ``Http`` does."""
+
+    def request(self, method: str, path: str, body: Any = None) -> Response: ...
 
 
 class Paced:
@@ -18,7 +24,7 @@ class Paced:
     longest_wait: seconds; what would take longer is an error that says so.
     """
 
-    def __init__(self, http: Http, *, longest_wait: float = 120.0, clock: Clock | None = None) -> None:
+    def __init__(self, http: Sender, *, longest_wait: float = 120.0, clock: Clock | None = None) -> None:
         self._http = http
         self._longest_wait = longest_wait
         self._clock = clock or Clock()
