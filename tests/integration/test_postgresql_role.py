@@ -78,6 +78,9 @@ def test_from_a_fresh_host_to_a_proven_backup(cloud: Any, address: str, variable
         if "restore" in verbs:
             equal = ["postgresql_result.verdict == 'equal'", "postgresql_result.source_rows == 5000", "postgresql_result.restored_rows == 5000"]
             tasks.append({"name": "Require equality", "ansible.builtin.assert": {"that": equal}})
+        if "verify" in verbs:
+            proven = ["postgresql_result.verdict == 'equal'", "postgresql_result.checks | map(attribute='level') | list == ['V1', 'V5', 'V6']"]
+            tasks.append({"name": "Require a proof", "ansible.builtin.assert": {"that": proven}})
         if "maintain" in verbs:
             tasks.append({"name": "Look at the configuration", "ansible.builtin.stat": {"path": "/etc/groundcrew/postgresql/backup.json"}, "register": "made"})
             tasks.append({"name": "Require that only root reads it", "ansible.builtin.assert": {"that": ["made.stat.mode == '0400'"]}})
@@ -91,7 +94,9 @@ def test_from_a_fresh_host_to_a_proven_backup(cloud: Any, address: str, variable
     assert not run("groundcrew.ops.backup_repository", "localhost", "main").changed, "the second run finds the bucket as it should be"
     assert run(ROLE, "backups-13", "main").changed
     assert not run(ROLE, "backups-13", "main").changed
-    for verb in ("backup", "verify", "restore"):
+    assert len(run(ROLE, "backups-13", "backup").changed) == 1
+    assert ("backups-13", "Install the server that checks are made in") in run(ROLE, "backups-13", "verify").changed
+    for verb in ("verify", "restore"):
         assert len(run(ROLE, "backups-13", verb).changed) == 1
     assert len(run(ROLE, "backups-13", "maintain").changed) == 1, "the configuration of the timers is all that is missing"
     assert not run(ROLE, "backups-13", "maintain").changed
