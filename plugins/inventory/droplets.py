@@ -10,11 +10,14 @@ short_description: The droplets of a DigitalOcean account as hosts
 version_added: 0.1.0
 description:
   - Reads every page of the account's droplets and makes each a host, named as the droplet.
-  - Makes the groups C(tag_<tag>), C(region_<region>), C(size_<size>), C(status_<status>) and C(vpc_<id>).
-  - Sets the variables C(do_id), C(do_name), C(do_status), C(do_region), C(do_size), C(do_image), C(do_vpc), C(do_tags), C(do_created_at),
-    C(do_public_address), C(do_private_address) and, from O(address), C(ansible_host).
+  - Makes the groups C(tag_<tag>), C(region_<region>), C(size_<size>), C(status_<status>) and C(vpc_<name>).
+  - Sets the variables C(do_id), C(do_name), C(do_status), C(do_region), C(do_size), C(do_image), C(do_vpc), C(do_vpc_name), C(do_tags),
+    C(do_created_at), C(do_public_address), C(do_private_address), C(do_ipv6_address) and, from O(address), C(ansible_host).
   - The file of the configuration has a name that ends in C(droplets.yml) or C(droplets.yaml).
-  - An account without droplets is an empty inventory, not an error. Two droplets of one name are an error.
+  - An account without droplets is an empty inventory, not an error.
+  - Two droplets of one name are an error if O(tag) and O(filters) let both of them pass. One that M(groundcrew.ops.do_droplet) is about to put in
+    the place of another (it has the tag C(groundcrew:replacement)) is no host until the other one is gone.
+  - It takes one call for each 200 droplets and one for the VPCs.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
@@ -86,14 +89,22 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import connect
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import address, comparable
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import REPLACEMENT, address, comparable, marked
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.policy import unique
 
-GROUPED = ("tags", "region", "size", "status", "vpc")
+# group prefix: the variable with its name or names
+GROUPED = {"tag": "do_tags", "region": "do_region", "size": "do_size", "status": "do_status", "vpc": "do_vpc_name"}
 
 
-def host_variables(droplet: dict[str, Any], preferred: str) -> dict[str, Any]:
-    """What a host knows of its droplet."""
+def _standing(droplets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those that are being destroyed, and those that are about to take the place of one that is still there."""
+    alive = [each for each in droplets if each.get("status") != "archive"]
+    taken = {each["name"] for each in alive if not marked(each, REPLACEMENT)}
+    return [each for each in alive if not (marked(each, REPLACEMENT) and each["name"] in taken)]
+
+
+def host_variables(droplet: dict[str, Any], vpcs: dict[str, str], preferred: str) -> dict[str, Any]:
+    """What a host knows of its droplet. vpcs: names by id."""
     public, private = address(droplet, "public"), address(droplet, "private")
     state = comparable(droplet)
     variables = {f"do_{key}": state[key] for key in ("size", "image", "region", "vpc", "tags")}
@@ -104,6 +115,8 @@ def host_variables(droplet: dict[str, Any], preferred: str) -> dict[str, Any]:
         do_created_at=droplet.get("created_at"),
         do_public_address=public,
         do_private_address=private,
+        do_ipv6_address=address(droplet, "public", "v6"),
+        do_vpc_name=vpcs.get(state["vpc"], state["vpc"]),
     )
     chosen = (private or public) if preferred == "private" else (public or private)
     if chosen:
@@ -120,14 +133,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
+        preferred = self.get_option("address")
         try:
-            droplets = unique("droplet", self._droplets(path, cache))
+            seen = self._seen(path, cache)
+            hosts = [host_variables(droplet, seen["vpcs"], preferred) for droplet in seen["droplets"]]
+            chosen = unique("droplet", ({"name": host["do_name"], "id": host["do_id"], "host": host} for host in hosts if self._is_wanted(host)))
         except OpsError as error:
             raise AnsibleParserError(f"{path}: {error.message}") from error
-        for name in sorted(droplets):
-            self._add(name, host_variables(dict(droplets[name]), self.get_option("address")))
+        for name in sorted(chosen):
+            self._add(name, chosen[name]["host"])
 
-    def _droplets(self, path: str, cache: bool) -> list[dict[str, Any]]:
+    def _seen(self, path: str, cache: bool) -> dict[str, Any]:
+        """The droplets, and the names of the VPCs by id; from the cache if that is wanted and has them."""
         self.load_cache_plugin()
         key = self.get_cache_key(f"{path}:{self.get_option('api_url')}:{self.get_option('tag')}")
         caching = self.get_option("cache")
@@ -138,31 +155,36 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 pass  # not cached yet, or too old
         options = self.get_options()
         options["api_token"] = self.templar.template(options["api_token"]) if options["api_token"] else None
-        found = connect(options).list("/v2/droplets", "droplets", {"tag_name": options["tag"]} if options["tag"] else None)
-        droplets = [each for each in found if each.get("status") != "archive"]
+        client = connect(options)
+        found = client.list("/v2/droplets", "droplets", {"tag_name": options["tag"]} if options["tag"] else None)
+        seen = {
+            "droplets": _standing(found),
+            "vpcs": {each["id"]: each["name"] for each in client.list("/v2/vpcs", "vpcs")} if found else {},
+        }
         if caching:
-            self._cache[key] = droplets
-        return droplets
+            self._cache[key] = seen
+        return seen
+
+    def _is_wanted(self, variables: dict[str, Any]) -> bool:
+        return all(self._holds(condition, variables) for condition in self.get_option("filters"))
 
     def _add(self, name: str, variables: dict[str, Any]) -> None:
         strict = self.get_option("strict")
-        if not all(self._holds(condition, variables, name) for condition in self.get_option("filters")):
-            return
         self.inventory.add_host(name)
         for key, value in variables.items():
             self.inventory.set_variable(name, key, value)
-        for key in GROUPED:
-            value = variables[f"do_{key}"]
+        for prefix, key in GROUPED.items():
+            value = variables[key]
             for each in value if isinstance(value, list) else [value]:
-                group = self._sanitize_group_name(f"{'tag' if key == 'tags' else key}_{each}")
+                group = self._sanitize_group_name(f"{prefix}_{each}")
                 self.inventory.add_group(group)
                 self.inventory.add_child(group, name)
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
 
-    def _holds(self, condition: str, variables: dict[str, Any], name: str) -> bool:
+    def _holds(self, condition: str, variables: dict[str, Any]) -> bool:
         try:
             return bool(self._compose(condition, variables))
         except Exception as error:  # whatever the template engine raises, the operator wants to know which filter it was
-            raise AnsibleParserError(f"The filter {condition!r} cannot be evaluated for droplet {name}: {error}") from error
+            raise AnsibleParserError(f"The filter {condition!r} cannot be evaluated for droplet {variables['do_name']}: {error}") from error

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +15,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Answer, Transport
 
 PER_PAGE = 200
+AT_ONCE = 4  # pages asked for side by side
 # Lists that the API answers whole; asking them for a page is not in its specification.
 UNPAGED = ("/v2/databases",)
 
@@ -34,6 +37,23 @@ SHOWN = (
 )
 
 
+@dataclass(frozen=True)
+class _Page:
+    """A part of a collection. total: objects on all pages, 0 when it is not told."""
+
+    objects: list[dict[str, Any]]
+    total: int
+    has_next: bool
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], key: str) -> _Page:
+        objects = body.get(key) or []
+        if isinstance(objects, dict):  # by id
+            objects = list(objects.values())
+        total = (body.get("meta") or {}).get("total")
+        return cls(list(objects), total if isinstance(total, int) else 0, bool(((body.get("links") or {}).get("pages") or {}).get("next")))
+
+
 class NotFoundError(OpsError):
     """The API knows no such object."""
 
@@ -53,21 +73,29 @@ class Client:
         """Every object of a collection, from every page."""
         paged = not where.startswith(UNPAGED)
         asked: dict[str, Any] = {**(query or {}), **({"per_page": PER_PAGE} if paged else {})}
-        found: list[dict[str, Any]] = []
-        page = 1
-        while True:
+
+        def read(page: int) -> _Page:
             asked_now = {**asked, "page": page} if page > 1 else asked
-            body = self.get(f"{where}?{urlencode(asked_now)}" if asked_now else where)
-            objects = body.get(key) or []
-            if isinstance(objects, dict):  # by id
-                objects = list(objects.values())
-            found.extend(objects)
-            total = (body.get("meta") or {}).get("total")
-            more = bool(((body.get("links") or {}).get("pages") or {}).get("next")) or (isinstance(total, int) and len(found) < total)
-            # An empty page ends the list whatever the totals say: objects may go while we read.
-            if not paged or not more or not objects:
-                return found
-            page += 1
+            return _Page.of(self.get(f"{where}?{urlencode(asked_now)}" if asked_now else where), key)
+
+        last = read(1)
+        found = last.objects
+        if not paged:
+            return found
+        number = 1
+        if last.total > len(found):
+            # The first page tells how many there are, so the others need not wait for each other.
+            numbers = range(2, -(-last.total // PER_PAGE) + 1)
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for last in pool.map(read, numbers):
+                    found.extend(last.objects)
+            number = numbers[-1]
+        # Objects may come and go while we read: an empty page ends the list whatever the totals say.
+        while last.objects and (last.has_next or len(found) < last.total):
+            number += 1
+            last = read(number)
+            found.extend(last.objects)
+        return found
 
     def get(self, where: str) -> dict[str, Any]:
         return self._ask("GET", where)
