@@ -34,7 +34,7 @@ options:
     type: str
     choices: [A, AAAA, CAA, CNAME, MX, NS, SRV, TXT]
     required: true
-  values:
+  data:
     description:
       - The values, exactly, each as a zone file has it. Required with O(state=present).
       - V(10 mail.example.com.) for an MX (priority first), V(10 60 5060 sip.example.com.) for an SRV (priority, weight, port),
@@ -54,14 +54,14 @@ EXAMPLES = r"""
     domain: example.com
     name: www
     type: A
-    values: [192.0.2.10, 192.0.2.11]
+    data: [192.0.2.10, 192.0.2.11]
     ttl: 300
 
 - name: Say who takes mail
   groundcrew.ops.do_domain_record:
     domain: example.com
     type: MX
-    values: ["10 mx1.example.net.", "20 mx2.example.net."]
+    data: ["10 mx1.example.net.", "20 mx2.example.net."]
 """
 
 RETURN = r"""
@@ -79,7 +79,7 @@ domain_record:
     type:
       description: The type.
       type: str
-    values:
+    data:
       description: The values as a zone file has them, sorted.
       type: list
       elements: str
@@ -99,7 +99,7 @@ SPEC = {
     "domain": {"type": "str", "required": True},
     "name": {"type": "str", "default": "@"},
     "type": {"type": "str", "choices": ["A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT"], "required": True},
-    "values": {"type": "list", "elements": "str"},
+    "data": {"type": "list", "elements": "str"},
     "ttl": {"type": "int"},
 }
 
@@ -108,7 +108,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=merge(CONNECTION, STATE, SPEC),
         supports_check_mode=True,
-        required_if=[("state", "present", ["values"])],
+        required_if=[("state", "present", ["data"])],
     )
     run.converge(module, domain_record)
 

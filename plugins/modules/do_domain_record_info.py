@@ -56,7 +56,7 @@ domain_records:
     type:
       description: The type.
       type: str
-    values:
+    data:
       description: The values as a zone file has them, sorted.
       type: list
       elements: str

@@ -192,7 +192,7 @@ EXAMPLES = r"""
     domain: example.com
     name: shop
     type: A
-    values: ["{{ shop.load_balancer.ip }}"]
+    data: ["{{ shop.load_balancer.ip }}"]
 """
 
 RETURN = r"""

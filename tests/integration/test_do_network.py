@@ -70,31 +70,31 @@ MATRIX: list[tuple[str, Arguments, Arguments, list[Arguments]]] = [
     (
         "do_domain_record",
         {"domain": "mx.example.com", "name": "www", "type": "A"},
-        {"values": ["192.0.2.2", "192.0.2.1"]},
-        [{"values": ["192.0.2.2", "192.0.2.3", "192.0.2.4"]}, {"ttl": 60}, {"values": ["192.0.2.9"], "ttl": 90}],
+        {"data": ["192.0.2.2", "192.0.2.1"]},
+        [{"data": ["192.0.2.2", "192.0.2.3", "192.0.2.4"]}, {"ttl": 60}, {"data": ["192.0.2.9"], "ttl": 90}],
     ),
-    ("do_domain_record", {"domain": "mx.example.com", "type": "AAAA"}, {"values": ["2001:DB8:0::1"]}, [{"values": ["2001:db8::2"]}]),
-    ("do_domain_record", {"domain": "mx.example.com", "name": "alias", "type": "CNAME"}, {"values": ["www.example.com"]}, [{"values": ["@"]}]),
+    ("do_domain_record", {"domain": "mx.example.com", "type": "AAAA"}, {"data": ["2001:DB8:0::1"]}, [{"data": ["2001:db8::2"]}]),
+    ("do_domain_record", {"domain": "mx.example.com", "name": "alias", "type": "CNAME"}, {"data": ["www.example.com"]}, [{"data": ["@"]}]),
     (
         "do_domain_record",
         {"domain": "mx.example.com", "type": "MX"},
-        {"values": ["10 mx1.example.net.", "20 mx2.example.net"]},
-        [{"values": ["10 mx2.example.net"]}],
+        {"data": ["10 mx1.example.net.", "20 mx2.example.net"]},
+        [{"data": ["10 mx2.example.net"]}],
     ),
     (
         "do_domain_record",
         {"domain": "mx.example.com", "name": "_sip._tcp", "type": "SRV"},
-        {"values": ["10 60 5060 sip.example.com."]},
-        [{"values": ["10 50 5061 sip.example.com."]}],
+        {"data": ["10 60 5060 sip.example.com."]},
+        [{"data": ["10 50 5061 sip.example.com."]}],
     ),
     (
         "do_domain_record",
         {"domain": "mx.example.com", "type": "CAA"},
-        {"values": ['0 issue "letsencrypt.org"']},
-        [{"values": ['0 iodef "mailto:a@example.com"']}],
+        {"data": ['0 issue "letsencrypt.org"']},
+        [{"data": ['0 iodef "mailto:a@example.com"']}],
     ),
-    ("do_domain_record", {"domain": "mx.example.com", "type": "TXT"}, {"values": ["v=spf1 -all", "other words"]}, [{"values": ["v=spf1 mx -all"]}]),
-    ("do_domain_record", {"domain": "mx.example.com", "name": "sub", "type": "NS"}, {"values": ["ns1.example.net."]}, []),
+    ("do_domain_record", {"domain": "mx.example.com", "type": "TXT"}, {"data": ["v=spf1 -all", "other words"]}, [{"data": ["v=spf1 mx -all"]}]),
+    ("do_domain_record", {"domain": "mx.example.com", "name": "sub", "type": "NS"}, {"data": ["ns1.example.net."]}, []),
     ("do_volume", {"name": "mx-disk", "region": "fra1"}, {"size_gigabytes": 10, "tags": ["mx-a"]}, [{"size_gigabytes": 20}, {"tags": ["mx-b"]}, {"tags": []}]),
     (
         "do_volume",
@@ -201,10 +201,10 @@ def test_more_objects_than_a_page_hide_none(
 def test_more_records_than_a_page_hide_none(account: Account) -> None:
     made(account, "/v2/domains", {"name": "mx.example.com"})
     values = [f"192.0.2.{number}" for number in range(1, 46)]
-    assert account.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "values": values})["changed"]
-    assert not account.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "values": values})["changed"]
+    assert account.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "data": values})["changed"]
+    assert not account.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "data": values})["changed"]
     told = account.module("do_domain_record_info", {"domain": "mx.example.com", "name": "www", "type": "A"})["domain_records"]
-    assert [sorted(one["values"]) for one in told] == [sorted(values)]
+    assert [sorted(one["data"]) for one in told] == [sorted(values)]
     assert len(account.module("do_domain_record_info", {"domain": "mx.example.com"})["domain_records"]) == 2
 
 
@@ -233,7 +233,7 @@ def test_two_of_one_name_are_an_error_not_a_guess(furnished: Account, module: st
     ("module", "where", "key", "arguments"),
     [
         ("do_load_balancer", "/v2/load_balancers", "load_balancers", {"name": "lb", **BALANCER}),
-        ("do_domain_record", "/v2/domains/mx.example.com/records", "domain_records", {"domain": "mx.example.com", "type": "TXT", "values": ["x"]}),
+        ("do_domain_record", "/v2/domains/mx.example.com/records", "domain_records", {"domain": "mx.example.com", "type": "TXT", "data": ["x"]}),
         ("do_reserved_ip", "/v2/reserved_ips", "reserved_ips", {"droplet": "web-1"}),
         ("do_volume", "/v2/volumes", "volumes", {"name": "disk", "region": "fra1", "size_gigabytes": 1}),
         ("do_project", "/v2/projects", "projects", {"name": "p", "purpose": "IoT"}),
@@ -275,7 +275,7 @@ def test_a_fault_at_a_change_is_looked_up(furnished: Account, monkeypatch: pytes
         ("do_load_balancer", {"name": "lb", **BALANCER, "droplets": ["nobody", "web-1"]}, "no droplet named nobody"),
         ("do_load_balancer", {"name": "lb", **BALANCER, "forwarding_rules": [{**HTTPS, "certificate": "none"}]}, "no TLS certificate named none"),
         ("do_load_balancer_member", {"load_balancer": "none", "droplet": "web-1"}, "no load balancer named none"),
-        ("do_domain_record", {"domain": "none.example.com", "type": "A", "values": ["192.0.2.1"]}, "no domain none.example.com"),
+        ("do_domain_record", {"domain": "none.example.com", "type": "A", "data": ["192.0.2.1"]}, "no domain none.example.com"),
         ("do_reserved_ip", {"droplet": "nobody"}, "no droplet named nobody"),
         ("do_volume", {"name": "disk", "region": "fra1", "size_gigabytes": 1, "droplet": "nobody"}, "no droplet named nobody"),
     ],
@@ -381,7 +381,7 @@ def test_a_record_set_leaves_every_other_alone_and_never_answers_with_nothing(fu
         made(furnished, "/v2/domains/mx.example.com/records", {"type": type_, "name": "www", "data": data, "flags": None, "tag": None})
     before = furnished.request("GET", "/v2/domains/mx.example.com/records?per_page=100")[1]["domain_records"]
     furnished.control("DELETE", "calls")
-    furnished.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "values": ["192.0.2.8"]})
+    furnished.both("do_domain_record", {"domain": "mx.example.com", "name": "www", "type": "A", "data": ["192.0.2.8"]})
     after = furnished.request("GET", "/v2/domains/mx.example.com/records?per_page=100")[1]["domain_records"]
     assert [one for one in after if one["type"] != "A"] == [one for one in before if one["type"] != "A"]
     assert sorted(call.split()[0] for call in furnished.writes()) == ["DELETE", "PUT"]

@@ -22,7 +22,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resou
 LEADING = {"MX": ("priority",), "SRV": ("priority", "weight", "port"), "CAA": ("flags", "tag")}
 HOST_NAMES = ("CNAME", "MX", "NS", "SRV")
 FORMS = {"MX": "10 mail.example.com.", "SRV": "10 60 5060 sip.example.com.", "CAA": '0 issue "letsencrypt.org"'}
-SHOWN = ("domain", "name", "type", "values", "ttl")
+SHOWN = ("domain", "name", "type", "data", "ttl")
 
 DOMAIN = Kind(
     noun="domain",
@@ -59,7 +59,7 @@ def parse(domain: str, type_: str, value: str) -> dict[str, Any]:
             data = str((ipaddress.IPv4Address if type_ == "A" else ipaddress.IPv6Address)(data))
     except ValueError as error:
         form = FORMS.get(type_, "an IPv4 address" if type_ == "A" else "an IPv6 address")
-        raise OpsError(f"{value!r} is no value of a record of the type {type_}: it has to look like {form}.", field="values") from error
+        raise OpsError(f"{value!r} is no value of a record of the type {type_}: it has to look like {form}.", field="data") from error
     if type_ == "CAA":
         data = data.strip('"')
     if type_ in HOST_NAMES:
@@ -94,7 +94,7 @@ def state_of(domain: str, name: str, type_: str, records: Sequence[Object]) -> d
     """A set of records; its time to live is a list when the records do not agree."""
     lives = sorted({int(record["ttl"]) for record in records})
     values = sorted(text(domain, record) for record in records)
-    return {"domain": domain, "name": name, "type": type_, "values": values, "ttl": lives[0] if len(lives) == 1 else lives}
+    return {"domain": domain, "name": name, "type": type_, "data": values, "ttl": lives[0] if len(lives) == 1 else lives}
 
 
 class RecordSet:
@@ -126,12 +126,12 @@ class RecordSet:
         if not self._present:
             return None
         ttl = {} if self._ttl is None else {"ttl": self._ttl}
-        return {"domain": self._domain, "name": self._name, "type": self._type, "values": self._values, **ttl}
+        return {"domain": self._domain, "name": self._name, "type": self._type, "data": self._values, **ttl}
 
     def apply(self, planned: Plan) -> None:
         if self._lacks_domain:
             raise OpsError(f"The account has no domain {self._domain}. Create it with do_domain first.", field="domain")
-        wanted = list(planned.after["values"]) if planned.after else []
+        wanted = list(planned.after["data"]) if planned.after else []
         surplus = []
         for record in self._records:
             value = text(self._domain, record)
@@ -164,8 +164,8 @@ class RecordSet:
         body = _body(self._domain, self._type, self._name, value, live)
 
         def missing(values: Sequence[str]) -> list[str]:
-            state = self.read() or {"values": []}
-            return [one for one in values if one not in state["values"]]
+            state = self.read() or {"data": []}
+            return [one for one in values if one not in state["data"]]
 
         create_once([value], lambda _values: self._client.post(self._where(), body), missing, self._clock)
 
@@ -178,11 +178,11 @@ class RecordSet:
 
 def domain_record(params: Mapping[str, Any]) -> RecordSet:
     present = params["state"] == "present"
-    values = params["values"] or []
+    values = params["data"] or []
     if present and not values:
-        raise OpsError("values is empty. Give the values that the name should have, or state=absent to remove its records.", field="values")
+        raise OpsError("data is empty. Give what the name should have, or state=absent to remove its records.", field="data")
     if present and params["type"] == "CNAME" and len(values) > 1:
-        raise OpsError("A CNAME has one value, because it stands for one other name.", field="values")
+        raise OpsError("A CNAME has one value, because it stands for one other name.", field="data")
     return RecordSet(connect(params), params["domain"], params["name"], params["type"], values if present else (), params["ttl"], present=present)
 
 
