@@ -19,7 +19,8 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import op
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.single import Assisted, Cutover, Probe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.verify_set import VerifySet
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
@@ -27,9 +28,19 @@ from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultL
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "phase": {"type": "str", "choices": ["begin", "publish", "finish", "close", "back", "status"], "required": True},
-    "provider": {"type": "str", "choices": ["postgresql", "redis", "consumers"], "default": "postgresql"},
+    "provider": {"type": "str", "choices": ["postgresql", "redis", "consumers", "issuer", "none"], "default": "postgresql"},
     "owner": {"type": "str"},
     "rules": {"type": "str"},
+    "supplied": {"type": "str", "no_log": True},
+    "probe": {
+        "type": "dict",
+        "options": {
+            "url": {"type": "str", "required": True},
+            "header": {"type": "str", "default": "Authorization"},
+            "prefix": {"type": "str", "default": "Bearer "},
+        },
+    },
+    "allow_auth_gap": {"type": "bool", "default": False},
     "consumers": {"type": "list", "elements": "str", "default": []},
     "acknowledged": {
         "type": "list",
@@ -45,6 +56,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "observe": {"type": "float", "default": 30},
     "compromised": {"type": "bool", "default": False},
 }
+
+
+RunModule = Callable[[str, dict[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class ModuleLogins:
     run_module: (module, its options) -> its result.
     """
 
-    def __init__(self, run_module: Callable[[str, dict[str, Any]], Mapping[str, Any]], kind: Server, params: Mapping[str, Any]) -> None:
+    def __init__(self, run_module: RunModule, kind: Server, params: Mapping[str, Any]) -> None:
         self._run = run_module
         self._kind = kind
         self._connection = {name: params[name] for name in kind.connection}
@@ -97,7 +111,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         server = SERVERS.get(str(self._task.args.get("provider", "postgresql")))
-        required = [("provider", "postgresql", ["owner"])]
+        required = [("provider", "postgresql", ["owner"]), ("provider", "issuer", ["probe"])]
         _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, server.connection if server else {}, SPEC), required_if=required)
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
@@ -118,9 +132,15 @@ class ActionModule(ActionBase):
         )
         store = FileStore(params["store_path"], VaultLibrary(params["vault_password_file"]))
         records = FileRecords(params["store_path"])
-        provider: Provider
-        if params["provider"] == "consumers":
-            provider = VerifySet(params["name"], store)
-        else:
-            provider = DualUser(ModuleLogins(run_module, SERVERS[params["provider"]], params), params["owner"])
-        return RotationPhase(request, store, records, provider, patience)
+        return RotationPhase(request, store, records, _provider(params, store, run_module), patience)
+
+
+def _provider(params: Mapping[str, Any], store: Store, run_module: RunModule) -> Provider:
+    kind = params["provider"]
+    if kind == "consumers":
+        return VerifySet(params["name"], store)
+    if kind == "issuer":
+        return Assisted(Probe(**params["probe"]), params["supplied"])
+    if kind == "none":
+        return Cutover(params["allow_auth_gap"])
+    return DualUser(ModuleLogins(run_module, SERVERS[kind], params), params["owner"])

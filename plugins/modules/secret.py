@@ -44,9 +44,10 @@ options:
       - V(password) is a string.
       - V(database_user) (PostgreSQL) and V(redis_user) (Redis, Valkey) are dictionaries with C(username) and C(password); a rotation alternates
         between two users.
+      - V(api_key) is a string that somebody else issues, see O(value).
       - V(signing_key) signs tokens (JSON Web Tokens, cookies). Consumers are given a set of them, so that a rotation refuses no token.
     type: str
-    choices: [password, database_user, redis_user, signing_key]
+    choices: [password, database_user, redis_user, signing_key, api_key]
     default: password
   users:
     description:
@@ -54,6 +55,11 @@ options:
     type: list
     elements: str
     default: []
+  value:
+    description:
+      - What a V(password) or an V(api_key) begins with, for one that exists elsewhere already. One that is in the store is never overwritten, so this may stay.
+      - Required for an V(api_key) that is not in the store yet.
+    type: str
   algorithm:
     description:
       - Of a V(kind=signing_key). With V(HS256) whoever verifies can sign; with V(RS256) and V(ES256) verifiers are given the public part alone.
@@ -125,6 +131,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun
 
@@ -133,6 +140,7 @@ SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "kind": {"type": "str", "choices": list(policy.KINDS), "default": "password"},
     "users": {"type": "list", "elements": "str", "default": []},
+    "value": {"type": "str", "no_log": True},
     "algorithm": {"type": "str", "choices": list(keys.ALGORITHMS), "default": "HS256"},
     "entropy_bits": {"type": "int", "default": policy.ENTROPY_BITS},
     "alphabet": {"type": "str", "default": policy.ALPHABET},
@@ -141,9 +149,11 @@ SPEC = {
 
 def make(params: Mapping[str, Any]) -> SecretNoun:
     wanted = None
+    if params["value"] and params["kind"] not in ("password", "api_key"):
+        raise OpsError(f"A secret of kind {params['kind']} is always generated: leave value out.", field="value")
     if params["state"] == "present":
         wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"], params["algorithm"])
-    return SecretNoun(params["name"], wanted, *options.open_store(params))
+    return SecretNoun(params["name"], wanted, *options.open_store(params), value=params["value"])
 
 
 def main() -> None:

@@ -32,11 +32,10 @@ notes:
   - With C(pipelining) off, Ansible puts a module's options, and with them passwords, into a file of the managed host while it runs. Turn it on.
 attributes:
   action_group:
-    description: Use C(group/groundcrew.ops.postgresql) or C(group/groundcrew.ops.redis) in C(module_defaults) to set the connection once.
+    description: Use C(group/groundcrew.ops.postgresql) in C(module_defaults) to set the connection once.
     support: full
     membership:
       - groundcrew.ops.postgresql
-      - groundcrew.ops.redis
   check_mode:
     description: Lists the steps that would be taken, and takes none.
     support: full
@@ -52,7 +51,7 @@ attributes:
 options:
   name:
     description:
-      - A secret of kind C(database_user), C(redis_user) or C(signing_key).
+      - A secret of kind C(database_user), C(redis_user), C(signing_key), C(api_key), or a C(password).
     type: str
     required: true
   phase:
@@ -69,9 +68,13 @@ options:
     required: true
   provider:
     description:
-      - Who accepts the credential. V(consumers) is for a C(signing_key), and needs no connection.
+      - Who accepts the credential. Only V(postgresql) and V(redis) are connected to.
+      - V(consumers) is for a C(signing_key).
+      - V(issuer) is for an C(api_key). Its issuer makes the new one beside the old (O(supplied)), and revokes the old one when V(finish) asks for it;
+        that it is accepted, and no longer, is seen by O(probe).
+      - V(none) is for a C(password) that only the consumers know. Its change leaves a gap, see O(allow_auth_gap).
     type: str
-    choices: [postgresql, redis, consumers]
+    choices: [postgresql, redis, consumers, issuer, none]
     default: postgresql
   owner:
     description:
@@ -81,6 +84,34 @@ options:
     description:
       - What both users may do, for V(provider=redis). Without it their rules are left as they are.
     type: str
+  supplied:
+    description:
+      - The new key, for V(begin) with V(provider=issuer).
+    type: str
+  probe:
+    description:
+      - How to see whether a key is accepted, from the control node. Required for V(provider=issuer).
+      - A V(2xx) accepts it, V(401) and V(403) refuse it, anything else is an error.
+    type: dict
+    suboptions:
+      url:
+        description: What to GET. It has to ask for a key.
+        type: str
+        required: true
+      header:
+        description: The header that the key is sent in.
+        type: str
+        default: Authorization
+      prefix:
+        description: What is written before the key.
+        type: str
+        default: "Bearer "
+  allow_auth_gap:
+    description:
+      - "Change a value that cannot have a second one beside it: from its change until the last consumer has switched, consumers with different
+        values refuse each other. As long as a release of all of them takes."
+    type: bool
+    default: false
   consumers:
     description:
       - Who has to acknowledge the new credential before anything old is touched. Recorded by V(begin).

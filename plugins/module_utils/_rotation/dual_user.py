@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Value, Version
 
 
 class Logins(Protocol):
@@ -33,6 +34,9 @@ class DualUser:
     def __init__(self, logins: Logins, owner: str | None = None) -> None:
         self._logins = logins
         self._owner = owner
+
+    def make(self, secret: Secret, version_id: str) -> Value:
+        return policy.next_value(secret, version_id)
 
     def check(self, old: Version) -> None:
         seen = self.works(old)

@@ -154,8 +154,10 @@ class Machine:
         self._provider.check(self._old(rotation))
 
     def _create(self, rotation: Rotation) -> None:
-        value = policy.next_value(self._secret(), rotation.new)
-        # Staged once: after a crash the version that is there already is kept.
+        secret = self._secret()
+        if secret.pending is not None and secret.pending.id == rotation.new:
+            return  # by the run that was killed
+        value = self._provider.make(secret, rotation.new)
         self._store.stage(self._name, policy.version(value, rotation.new, self._clock.now(), secrets.token_hex(16)))
 
     def _set(self, rotation: Rotation) -> None:

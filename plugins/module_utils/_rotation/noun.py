@@ -15,19 +15,20 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Secret
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Secret, Value
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Records, Store
 
 
 class SecretNoun:
-    """wanted: None when the secret should not exist."""
+    """wanted: None when the secret should not exist. value: what it begins with; without it that is generated."""
 
-    def __init__(self, name: str, wanted: Recipe | None, store: Store, records: Records, clock: Clock | None = None) -> None:
+    def __init__(self, name: str, wanted: Recipe | None, store: Store, records: Records, clock: Clock | None = None, value: Value | None = None) -> None:
         self._name = name
         self._wanted = wanted
         self._store = store
         self._records = records
         self._clock = clock or Clock()
+        self._value = value
 
     def read(self) -> State | None:
         secret = self._store.get(self._name)
@@ -42,6 +43,8 @@ class SecretNoun:
                 raise OpsError(f"The secret {self._name} is being rotated ({current['state']}): finish or take back the rotation before it is removed.")
             return None
         wanted = _comparable(self._wanted)
+        if current is None and self._wanted.kind == "api_key" and not self._value:
+            raise OpsError(f"The secret {self._name} is made by its issuer: give its value, once.")
         if current is not None and any(current[key] != wanted[key] for key in ("kind", "users", "algorithm")):
             about = " ".join(filter(None, [current["kind"], current["algorithm"], ", ".join(current["users"])]))
             raise OpsError(f"The secret {self._name} exists as {about}; it is never overwritten. Give the new one another name, or remove this one first.")
@@ -52,7 +55,8 @@ class SecretNoun:
             self._store.delete(self._name)
         elif planned.verb == "create":
             version_id = str(uuid.uuid4())
-            current = policy.version(policy.generate(self._wanted, version_id), version_id, self._clock.now(), secrets.token_hex(16))
+            value = self._value or policy.generate(self._wanted, version_id)
+            current = policy.version(value, version_id, self._clock.now(), secrets.token_hex(16))
             self._store.create(Secret(self._name, self._wanted, current))
         else:
             self._store.amend(self._name, self._wanted)

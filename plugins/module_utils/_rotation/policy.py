@@ -26,18 +26,21 @@ ENTROPY_BITS = 192
 ALPHABET = string.ascii_letters + string.digits
 # Two users of a server take turns.
 USER_KINDS = ("database_user", "redis_user")
-KINDS = ("password", *USER_KINDS, "signing_key")
+KINDS = ("password", *USER_KINDS, "signing_key", "api_key")
 DAY = 86400.0
 
+_IN_TWO: Mapping[str, tuple[State, ...]] = {
+    "begin": (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED),
+    "publish": (),
+    "finish": (State.PROPAGATED, State.GRACE, State.DISABLED, State.OBSERVED, State.DESTROYED),
+    "close": (),
+}
 # What is done in one go: between two phases consumers switch. In a set of keys they are who accepts, so they switch three times: they
 # accept the new key, sign with it, and no longer accept the old one.
 PHASES: Mapping[str, Mapping[str, tuple[State, ...]]] = {
-    "dual_user": {
-        "begin": (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED),
-        "publish": (),
-        "finish": (State.PROPAGATED, State.GRACE, State.DISABLED, State.OBSERVED, State.DESTROYED),
-        "close": (),
-    },
+    "dual_user": _IN_TWO,
+    "assisted": _IN_TWO,
+    "cutover": _IN_TWO,
     "verify_set": {
         "begin": (State.PREFLIGHT, State.CREATED),
         "publish": (State.SET, State.TESTED, State.PUBLISHED),
@@ -73,6 +76,8 @@ def generate(wanted: Recipe, version_id: str, username: str | None = None, choos
     """A new value. ``username`` is the user of a server that it is for; version_id names a signing key."""
     if wanted.kind == "signing_key":
         return keys.make(wanted.algorithm, version_id, wanted.entropy_bits)
+    if wanted.kind == "api_key":
+        raise OpsError("A secret of kind api_key is made by its issuer: give its value.")
     password = "".join(choose(wanted.alphabet) for _position in range(length(wanted)))
     if wanted.kind == "password":
         return password

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, Value, Version
 
 
 class Cipher(Protocol):
@@ -69,6 +69,9 @@ class Provider(Protocol):
 
     strategy: str
     accepted_by_consumers: bool
+
+    def make(self, secret: Secret, version_id: str) -> Value:
+        """The new value. Asked for once in a rotation, unless the run was killed before it was stored."""
 
     def check(self, old: Version) -> None:
         """The old credential works, and there is what it takes to make a second."""

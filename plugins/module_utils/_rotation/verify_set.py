@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Value, Version
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Store
 
 
@@ -20,6 +20,9 @@ class VerifySet:
     def __init__(self, name: str, store: Store) -> None:
         self._name = name
         self._store = store
+
+    def make(self, secret: Secret, version_id: str) -> Value:
+        return policy.next_value(secret, version_id)
 
     def check(self, old: Version) -> None:
         self.works(old)
