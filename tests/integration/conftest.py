@@ -19,6 +19,7 @@ from localcloud import lifecycle
 from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
+from tests.integration.release_host import ReleaseHost, launch
 from tests.integration.do_inprocess import account, records
 
 __all__ = ["account", "cloud", "records"]
@@ -100,6 +101,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
     yield TestCloud(own, tmp_path_factory.mktemp("cloud"))
     if not keep:
         lifecycle.down(own)
+
+
+@pytest.fixture(scope="session")
+def host(cloud: TestCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseHost]:
+    """A host on which applications are released."""
+    with launch(cloud, tmp_path_factory.mktemp("release")) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

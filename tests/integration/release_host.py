@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import figures
 from tests.load.client import Generator, Load, Report
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = Path(__file__).parent / "release_app"
 SSH_OPTIONS = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5"
 FOLDER = "/opt/groundcrew/rude"
+PACKAGES = "docker.io docker-cli docker-compose iptables curl"
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,9 @@ class ReleaseHost:
         return watcher
 
     @contextmanager
-    def load(self, **options: Any) -> Iterator[Report]:
+    def load(self, *, port: int = 80, **options: Any) -> Iterator[Report]:
         """Requests from outside while the body runs; the report is complete afterwards."""
-        generator = Generator(Load(f"http://{self.address}/orders", seconds=120.0, connections=16, **options))
+        generator = Generator(Load(f"http://{self.address}:{port}/orders", **{"seconds": 120.0, "connections": 16, **options}))
         thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
         thread.start()
         try:
@@ -144,6 +146,46 @@ class ReleaseHost:
         finally:
             generator.stop()
             thread.join()
+
+
+@contextmanager
+def launch(cloud: Any, work: Path) -> Iterator[ReleaseHost]:
+    """A droplet with Docker Engine and two versions of the application in the registry, gone afterwards."""
+    env = cloud.env
+    for version in ("1.0.0", "1.1.0"):
+        image = f"{env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
+        for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
+            subprocess.run(["docker", *command], check=True, capture_output=True)
+    public = cloud.cloud.ssh_key.with_suffix(".pub").read_text()
+    key = next((each["id"] for each in cloud.request("GET", "/v2/account/keys")[1]["ssh_keys"] if each["public_key"].split()[1] == public.split()[1]), None)
+    if key is None:
+        key = cloud.request("POST", "/v2/account/keys", {"name": "release", "public_key": public})[1]["ssh_key"]["id"]
+    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [key]}
+    droplet = cloud.request("POST", "/v2/droplets", wanted)[1]["droplet"]
+    path = f"/v2/droplets/{droplet['id']}"
+    try:
+        active = cloud.wait("the host", path, lambda _, body: body["droplet"]["status"] == "active")["droplet"]
+        registry = env["GROUNDCREW_LOCAL_REGISTRY"]
+        made = ReleaseHost(active["networks"]["v4"][0]["ip_address"], cloud.cloud.ssh_key, registry, work)
+        daemon = json.dumps({"insecure-registries": [registry]})
+        made.ssh(f"mkdir -p /etc/docker && echo '{daemon}' > /etc/docker/daemon.json")
+        made.ssh(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends {PACKAGES}")
+        yield made
+    finally:
+        cloud.request("DELETE", path)
+
+
+def record_requests(failed: int, requests: int, control: str, lost: int, seconds: float, command: str) -> None:
+    figures.record(
+        "release.requests_failed",
+        failed,
+        unit="requests",
+        of=requests,
+        target="== 0",
+        seconds=seconds,
+        command=command,
+        control={"what": control, "value": lost, "red": lost > 0},
+    )
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -160,7 +202,7 @@ end = time.time() + 60
 while time.time() < end:
     new = [json.loads(line) for line in open(journal).readlines()[seen:] if line.endswith("\\n")]
     if any((entry["kind"], entry.get("state")) == ("intent", state) for entry in new):
-        os.kill(json.load(open(folder + "/lock"))["process"], 9)
+        os.kill(int(json.load(open(folder + "/lease.json"))["process"].partition(":")[0]), 9)
         print("killed", flush=True)
         break
     time.sleep(0.001)

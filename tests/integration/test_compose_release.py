@@ -6,44 +6,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.release_host import APP, FOLDER, ReleaseHost, environment
+from tests.integration.release_host import APP, FOLDER, ReleaseHost, environment, record_requests
 
 PROXY = "groundcrew.ops.proxy"
 APPLICATION = "groundcrew.ops.compose_app"
-PACKAGES = "docker.io docker-cli docker-compose iptables curl"
-
-
-@pytest.fixture(scope="module")
-def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseHost]:
-    env = cloud.env
-    for version in ("1.0.0", "1.1.0"):
-        image = f"{env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
-        for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
-            subprocess.run(["docker", *command], check=True, capture_output=True)
-    public = cloud.cloud.ssh_key.with_suffix(".pub").read_text()
-    key = next((each["id"] for each in cloud.request("GET", "/v2/account/keys")[1]["ssh_keys"] if each["public_key"].split()[1] == public.split()[1]), None)
-    if key is None:
-        key = cloud.request("POST", "/v2/account/keys", {"name": "release", "public_key": public})[1]["ssh_key"]["id"]
-    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [key]}
-    droplet = cloud.request("POST", "/v2/droplets", wanted)[1]["droplet"]
-    path = f"/v2/droplets/{droplet['id']}"
-    try:
-        active = cloud.wait("the host", path, lambda _, body: body["droplet"]["status"] == "active")["droplet"]
-        registry = env["GROUNDCREW_LOCAL_REGISTRY"]
-        made = ReleaseHost(active["networks"]["v4"][0]["ip_address"], cloud.cloud.ssh_key, registry, tmp_path_factory.mktemp("release"))
-        daemon = json.dumps({"insecure-registries": [registry]})
-        made.ssh(f"mkdir -p /etc/docker && echo '{daemon}' > /etc/docker/daemon.json")
-        made.ssh(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends {PACKAGES}")
-        yield made
-    finally:
-        cloud.request("DELETE", path)
 
 
 def test_a_dry_run_on_a_fresh_host_predicts_the_run_and_writes_nothing(host: ReleaseHost) -> None:
@@ -73,8 +45,9 @@ def test_environment_and_secrets_arrive_and_stay_private(host: ReleaseHost) -> N
 
 
 def test_deploy_and_rollback_lose_no_request_and_stopping_first_does(host: ReleaseHost) -> None:
+    began = time.monotonic()
     before = host.serves()
-    with host.load() as report:
+    with host.load(connections=64) as report:
         deployed = host.deploy("1.1.0")
         back = host.play(APPLICATION, verb="rollback")
     assert not deployed.failed and not back.failed, deployed.message + back.message
@@ -85,9 +58,10 @@ def test_deploy_and_rollback_lose_no_request_and_stopping_first_does(host: Relea
     assert report.requests > 1000
 
     # The control: the same load, with the containers stopped before the proxy knows.
-    with host.load() as report:
+    with host.load(connections=64) as control:
         host.ssh("docker stop $(docker ps -q --filter label=groundcrew.service=api)")
-    assert report.failed > 0, report.as_dict()
+    assert control.failed > 0, control.as_dict()
+    record_requests(report.failed, report.requests, "stop before drain", control.failed, time.monotonic() - began, "make integration")
     repaired = host.deploy("1.0.0")
     assert not repaired.failed, repaired.message
     assert repaired.result["verdict"] == "released"

@@ -1,0 +1,9 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host that load is put on is the one of the integration tests."""
+
+from __future__ import annotations
+
+from tests.integration.conftest import cloud as cloud
+from tests.integration.conftest import host as host

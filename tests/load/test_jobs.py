@@ -1,0 +1,137 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No job is lost or run twice while workers change their release. Every job is accounted for, in a real BullMQ queue."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import figures
+from tests.integration.release_host import ROOT, ReleaseHost
+
+APP = Path(__file__).parent / "jobs_app"
+REDIS = "redis://host.docker.internal:6379"
+
+
+class Jobs:
+    """A worker-only application on a host, and the account of its jobs in the host's Redis."""
+
+    def __init__(self, host: ReleaseHost, image: str, registry: str) -> None:
+        self._host = host
+        self._image = image
+        self._first = 0
+        self._variables: dict[str, Any] = {
+            "compose_app_name": "jobs",
+            "compose_app_image": image,
+            "compose_app_version": "1.0.0",
+            "compose_app_files": [str(APP / "compose.yml")],
+            "compose_app_slots": {"a": 21000, "b": 21100},
+            "compose_app_services": [{"name": "worker", "kind": "worker", "job_timeout": 25}],
+            "compose_app_secrets": [],
+            "compose_app_registry": {"plain_http": [registry]},
+            "compose_app_bake_seconds": 0,
+            "compose_app_environment_rules": [{"id": "redis-tls", "disabled": "it is on the host itself"}],
+        }
+
+    def release(self, number: int, **environment: str) -> Any:
+        told = {"JOBS_IMAGE": f"{self._image}:1.0.0", "REDIS_URL": REDIS, "NUMBER": str(number), **environment}
+        done = self._host.play("groundcrew.ops.compose_app", **self._variables, compose_app_environment=told)
+        assert not done.failed, done.message
+        return done
+
+    def remove(self) -> None:
+        removed = self._host.play("groundcrew.ops.compose_app", verb="remove", **self._variables)
+        assert not removed.failed, removed.message
+
+    def add(self, count: int, longest: float) -> None:
+        command = f"docker run --rm --network host --env REDIS_URL=redis://127.0.0.1:6379 {self._image}:1.0.0 node producer.js"
+        self._host.ssh(f"{command} {self._first} {count} {longest * 1000:.0f}")
+        self._first += count
+
+    def redis(self, *command: str) -> list[str]:
+        return self._host.ssh(f"redis-cli {' '.join(command)}").split()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until every job has ended, at least once."""
+        deadline = time.monotonic() + seconds
+        while len(self.redis("HKEYS", "ended")) < self._first:
+            assert time.monotonic() < deadline, f"{len(self.redis('HKEYS', 'ended'))} of {self._first} jobs ended"
+            time.sleep(1)
+
+    def wrong(self) -> int:
+        """Jobs that did not begin and end exactly once."""
+        began, ended = (dict(zip(*[iter(self.redis("HGETALL", name))] * 2, strict=True)) for name in ("began", "ended"))
+        names = {f"job-{number}" for number in range(self._first)}
+        return sum(1 for name in names if (began.get(name), ended.get(name)) != ("1", "1"))
+
+    def forget(self) -> None:
+        self.redis("FLUSHALL")
+        self._first = 0
+
+
+@pytest.fixture(scope="module")
+def jobs(cloud: Any, host: ReleaseHost) -> Iterator[Jobs]:
+    push, registry = cloud.env["GROUNDCREW_LOCAL_REGISTRY_PUSH"], cloud.env["GROUNDCREW_LOCAL_REGISTRY"]
+    subprocess.run([sys.executable, str(ROOT / "tests/sample_app/build.py"), "--registry", push, "--versions", "1.0.0"], check=True, capture_output=True)
+    build = ["build", "-q", "--build-arg", f"BASE={push}/shop:1.0.0", "-t", f"{push}/jobs:1.0.0", str(APP)]
+    for command in (build, ["push", "-q", f"{push}/jobs:1.0.0"]):
+        subprocess.run(["docker", *command], check=True, capture_output=True)
+    host.ssh("DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends redis-server")
+    host.ssh("redis-cli CONFIG SET protected-mode no && redis-cli CONFIG SET bind '* -::*' && redis-cli CONFIG SET maxmemory-policy noeviction")
+    host.ssh(f"docker pull -q {registry}/jobs:1.0.0")
+    made = Jobs(host, f"{registry}/jobs", registry)
+    made.release(0)
+    yield made
+    made.remove()
+
+
+def run(jobs: Jobs, releases: int, each: int, longest: float, **environment: str) -> int:
+    """Releases one after the other while jobs come; how many jobs went wrong."""
+    for number in range(1, releases + 1):
+        jobs.add(each, longest)
+        jobs.release(number, **environment)
+    jobs.settle(longest * 2 + 60)
+    return jobs.wrong()
+
+
+def measure(jobs: Jobs, releases: int, each: int, longest: float, command: str) -> None:
+    began = time.monotonic()
+    jobs.forget()
+    jobs.release(0)
+    wrong = run(jobs, releases, each, longest)
+    seen = len(jobs.redis("HKEYS", "releases"))
+    jobs.forget()
+    # The control: a worker that drops its jobs when it is told to end, so that they run again elsewhere.
+    jobs.release(0, RUDE="1")
+    control = run(jobs, 1, 20, 5.0, RUDE="1")
+    figures.record(
+        "release.jobs_lost",
+        wrong,
+        unit="jobs",
+        of=releases * each,
+        target="== 0",
+        seconds=time.monotonic() - began,
+        command=command,
+        control={"what": "a worker that ends at once", "value": control, "red": control > 0},
+    )
+    assert wrong == 0
+    assert control > 0
+    assert seen > 1, "one release did all the work"
+
+
+@pytest.mark.slow
+def test_no_job_is_lost_or_run_twice_over_three_releases(jobs: Jobs) -> None:
+    measure(jobs, 3, 40, 3.0, "make load")
+
+
+@pytest.mark.slow
+def test_no_job_is_lost_or_run_twice_over_fifty_releases(jobs: Jobs) -> None:
+    measure(jobs, 50, 20, 20.0, "make test-full")
