@@ -44,6 +44,10 @@ e2e: environment ## Runs quickstart from nothing to nothing in a cloud of its ow
 lint unit shape sanity importer docs integration molecule e2e:
 	@$(NOX) $@
 
+.PHONY: load
+load: environment ## Puts load on releases, for as long as the promises ask
+	@$(NOX) load
+
 .PHONY: figures
 figures: environment ## Prints every promise that has a number, and the ones not measured yet
 	@python tests/figures.py

@@ -36,7 +36,7 @@ Part = Callable[[nox.Session], None]
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
     """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full alone."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    chosen = () if session.name == "test_full" else ("-m", "not slow")
+    chosen = () if session.name in ("test_full", "load") else ("-m", "not slow")
     session.run("pytest", f"--junitxml={RESULTS / name}.xml", *chosen, *arguments, *session.posargs, env=environment)
 
 
@@ -197,6 +197,12 @@ def molecule(session: nox.Session) -> None:
         session.run("molecule", "--base-config", "molecule/config.yml", "test", "--all", *session.posargs, env={**cloud, "GROUNDCREW_RESULTS": str(RESULTS)})
 
 
+def load(session: nox.Session) -> None:
+    """Releases under traffic and under jobs, for as long as the promises ask. Their short form is part of the integration tests."""
+    with local_cloud(session) as cloud:
+        pytest(session, "load", "tests/load", **cloud)
+
+
 def e2e(session: nox.Session) -> None:
     """Quickstart from nothing to nothing, in a cloud of its own."""
     pytest(session, "e2e", "tests/e2e")
@@ -245,8 +251,8 @@ def test(session: nox.Session) -> None:
 
 def test_full(session: nox.Session) -> None:
     """Every test there is, the slow ones too."""
-    run_parts(session, TEST)
+    run_parts(session, (*TEST, load))
 
 
-for every in (*TEST, test, test_full):
+for every in (*TEST, load, test, test_full):
     nox.session(name=every.__name__, python=False)(every)
