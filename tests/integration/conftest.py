@@ -19,8 +19,8 @@ from localcloud import lifecycle
 from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
-from tests.integration.release_host import ReleaseHost, launch
 from tests.integration.do_inprocess import account, records
+from tests.integration.release_host import ReleaseHost, launch
 
 __all__ = ["account", "cloud", "records"]
 ROOT = Path(__file__).resolve().parents[2]
