@@ -44,6 +44,10 @@ e2e: environment ## Runs quickstart from nothing to nothing in a cloud of its ow
 lint unit shape sanity importer docs integration molecule e2e:
 	@$(NOX) $@
 
+.PHONY: bench
+bench: environment ## Measures speed beside what people do today, on a machine that does nothing else
+	@$(NOX) bench
+
 .PHONY: load
 load: environment ## Puts load on releases, for as long as the promises ask
 	@$(NOX) load

@@ -208,6 +208,12 @@ def e2e(session: nox.Session) -> None:
     pytest(session, "e2e", "tests/e2e")
 
 
+def bench(session: nox.Session) -> None:
+    """How fast it is, beside what people do today, in the same run. No part of ``test``: a busy machine spoils it."""
+    session.run("tests/bootstrap.sh", "postgresql", external=True)
+    pytest(session, "bench", "tests/benchmarks")
+
+
 # The cheap parts come first; those that need the local cloud stand together.
 TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, molecule, e2e)
 ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, molecule})
@@ -254,5 +260,5 @@ def test_full(session: nox.Session) -> None:
     run_parts(session, (*TEST, load))
 
 
-for every in (*TEST, load, test, test_full):
+for every in (*TEST, load, bench, test, test_full):
     nox.session(name=every.__name__, python=False)(every)
