@@ -263,8 +263,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.balancer import load_balancer
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE, WAIT
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.load_balancer import load_balancer
 
 RULE = {
     "entry_protocol": {"type": "str", "choices": ["http", "https", "http2", "http3", "tcp", "udp"], "required": True},

@@ -99,9 +99,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.balancer import LOAD_BALANCER
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.info import listing
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.load_balancer import LOAD_BALANCER
 
 SPEC = {
     "name": {"type": "str"},

@@ -18,7 +18,6 @@ author:
 extends_documentation_fragment:
   - groundcrew.ops.digitalocean
   - groundcrew.ops.digitalocean.state
-  - groundcrew.ops.digitalocean.wait
 options:
   ip:
     description:
@@ -28,6 +27,11 @@ options:
     description:
       - The droplet by name or id. An empty string takes O(ip) off its droplet and keeps it.
     type: str
+  wait_timeout:
+    description:
+      - Seconds to wait at the most until a change shows.
+    type: int
+    default: 300
 """
 
 EXAMPLES = r"""
@@ -67,17 +71,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.attached import reserved_ip
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE, WAIT
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE
 
 SPEC = {
     "ip": {"type": "str"},
     "droplet": {"type": "str"},
+    "wait_timeout": {"type": "int", "default": 300},
 }
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=merge(CONNECTION, STATE, WAIT, SPEC),
+        argument_spec=merge(CONNECTION, STATE, SPEC),
         supports_check_mode=True,
         required_one_of=[("ip", "droplet")],
     )

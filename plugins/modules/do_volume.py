@@ -18,7 +18,6 @@ author:
 extends_documentation_fragment:
   - groundcrew.ops.digitalocean
   - groundcrew.ops.digitalocean.state
-  - groundcrew.ops.digitalocean.wait
 options:
   name:
     description:
@@ -55,6 +54,11 @@ options:
       - Its tags, exactly. Not given, they stay as they are.
     type: list
     elements: str
+  wait_timeout:
+    description:
+      - Seconds to wait at the most until a change shows.
+    type: int
+    default: 300
 """
 
 EXAMPLES = r"""
@@ -108,7 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.attached import volume
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE, WAIT
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, STATE
 
 SPEC = {
     "name": {"type": "str", "required": True},
@@ -119,12 +123,13 @@ SPEC = {
     "filesystem_label": {"type": "str"},
     "droplet": {"type": "str"},
     "tags": {"type": "list", "elements": "str"},
+    "wait_timeout": {"type": "int", "default": 300},
 }
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=merge(CONNECTION, STATE, WAIT, SPEC),
+        argument_spec=merge(CONNECTION, STATE, SPEC),
         supports_check_mode=True,
         required_if=[("state", "present", ["region", "size_gigabytes"])],
     )

@@ -30,7 +30,7 @@ def _wanted_droplet(client: Client, droplet: str | None) -> int | str | None:
 
 
 def _patience(params: Mapping[str, Any]) -> Patience:
-    return Patience(wait=params["wait"], timeout=float(params["wait_timeout"]))
+    return Patience(timeout=float(params["wait_timeout"]))
 
 
 def _is_address(found: Object, wanted: State) -> bool:

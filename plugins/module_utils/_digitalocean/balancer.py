@@ -1,11 +1,11 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Load balancers: one as a kind of object, and a droplet's place behind one."""
+"""A droplet's place behind a load balancer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -15,116 +15,10 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, path
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import connect
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation import create_once
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.load_balancer import COLLECTION
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.policy import unique
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resource import LOOK_EVERY, Kind, Patience, Resource, Update
-
-COLLECTION = "/v2/load_balancers"
-# A change replaces the whole load balancer, so all that can be set is read and sent again, also what no option names.
-SETTINGS = (
-    *("size_unit", "redirect_http_to_https", "enable_proxy_protocol", "enable_backend_keepalive", "http_idle_timeout_seconds", "tls_cipher_policy"),
-    *("disable_lets_encrypt_dns_records", "project_id", "network", "network_stack", "type", "firewall", "domains", "glb_settings"),
-    "target_load_balancer_ids",
-)
-DECLARED = SETTINGS[:6]
-
-
-def normal_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A forwarding rule as it is compared: without what is empty or off."""
-    return {key: value for key, value in rule.items() if value not in (None, "", False)}
-
-
-def normal_rules(rules: Any) -> list[dict[str, Any]]:
-    return sorted((normal_rule(rule) for rule in rules or []), key=lambda rule: int(rule["entry_port"]))
-
-
-def normal_check(check: Mapping[str, Any]) -> dict[str, Any]:
-    """A health check as it is compared; one that only connects asks for no path."""
-    return {key: value for key, value in check.items() if value is not None and (key != "path" or check.get("protocol") != "tcp")}
-
-
-def normal_sessions(sessions: Mapping[str, Any] | None) -> dict[str, Any]:
-    kept = {key: value for key, value in (sessions or {}).items() if value not in (None, "", 0)}
-    return kept if kept.get("type") == "cookies" else {"type": "none"}
-
-
-def state_of(found: Object) -> dict[str, Any]:
-    return {
-        **{key: found.get(key) for key in ("id", "name", "status", "ip")},
-        "region": (found.get("region") or {}).get("slug"),
-        "vpc": found.get("vpc_uuid"),
-        "forwarding_rules": normal_rules(found.get("forwarding_rules")),
-        "health_check": normal_check(found.get("health_check") or {}),
-        "sticky_sessions": normal_sessions(found.get("sticky_sessions")),
-        "tag": found.get("tag") or "",
-        "droplet_ids": sorted(found.get("droplet_ids") or []),
-        **{key: found[key] for key in SETTINGS if found.get(key) is not None},
-    }
-
-
-def _body(state: State) -> dict[str, Any]:
-    body = {key: state[key] for key in ("name", "region", "forwarding_rules", "health_check", "sticky_sessions", *SETTINGS) if key in state}
-    if state.get("vpc"):
-        body["vpc_uuid"] = state["vpc"]
-    # The API takes one of the two; a load balancer by tag tells its droplets all the same.
-    return body | ({"tag": state["tag"]} if state.get("tag") else {"droplet_ids": state.get("droplet_ids") or []})
-
-
-def _prepare(client: Client, state: State) -> None:
-    if state.get("vpc"):
-        lookup.require_vpc_id(state["vpc"])
-    for droplet in state.get("droplet_ids") or []:
-        lookup.require_droplet_id(droplet)
-    for rule in state.get("forwarding_rules") or []:
-        named = rule.get("certificate_id")
-        if named and not lookup.UUID.fullmatch(named):
-            raise OpsError(f"There is no TLS certificate named {named}. Add it to the account, or name one that exists.", field="certificate")
-    lookup.ensure_tags(client, [state["tag"]] if state.get("tag") else [])
-
-
-LOAD_BALANCER = Kind(
-    noun="load balancer",
-    key="load_balancer",
-    plural="load_balancers",
-    collection=COLLECTION,
-    state=state_of,
-    shown=("id", "name", "status", "ip", "region", "vpc", "forwarding_rules", "health_check", "sticky_sessions", "tag", "droplet_ids", *DECLARED, "network"),
-    create=_body,
-    updates=(Update(("forwarding_rules", "health_check", "sticky_sessions", "tag", "droplet_ids", *DECLARED), "PUT", "", _body, settles=True),),
-    prepare=_prepare,
-    ready=lambda found: found.get("status") == "active",
-)
-
-
-def load_balancer(params: Mapping[str, Any]) -> Resource:
-    client = connect(params)
-    check, sessions = params["health_check"], params["sticky_sessions"]
-    wanted = {
-        **{key: params[key] for key in ("name", "region", "network", *DECLARED)},
-        "vpc": lookup.vpc_id(client, params["vpc"]),
-        "forwarding_rules": _rules(client, params["forwarding_rules"]),
-        "health_check": None if check is None else normal_check(check),
-        "sticky_sessions": None if sessions is None else normal_sessions(sessions),
-        **_droplets(client, params),
-    }
-    patience = Patience(wait=params["wait"], timeout=float(params["wait_timeout"]))
-    return Resource(client, LOAD_BALANCER, wanted, present=params["state"] == "present", patience=patience)
-
-
-def _rules(client: Client, declared: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
-    if declared is None:
-        return None
-    ids = lookup.certificate_ids(client, [rule["certificate"] for rule in declared if rule["certificate"]])
-    rules = [{**rule, "certificate": None, "certificate_id": ids.get(rule["certificate"], rule["certificate"])} for rule in declared]
-    return normal_rules(rules)
-
-
-def _droplets(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
-    if params["droplets"] is None:
-        return {"tag": params["tag"]}
-    ids = lookup.droplet_ids(client, params["droplets"])
-    numbers = sorted(int(ids[name]) for name in params["droplets"] if name in ids)
-    return {"tag": "", "droplet_ids": [*numbers, *sorted(name for name in params["droplets"] if name not in ids)]}
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resource import LOOK_EVERY
 
 
 class Member:
@@ -159,12 +53,12 @@ class Member:
         if not self._present:
             # Who takes a droplet out relies on its being out, so a name that fits nothing is not passed over.
             self._require()
-        return self._state(self._found) if self._found and self._number in self._found["droplet_ids"] else None
+        return self._state(self._found) if self._found and self._number in _droplets(self._found) else None
 
     def desired(self, current: State | None) -> State | None:
         if self._present:
             return current or self._state(self._found)
-        others = len(self._require()["droplet_ids"]) - 1
+        others = len(_droplets(self._require())) - 1
         if current is not None and others < self._remaining:
             raise OpsError(
                 f"{self._droplet} cannot be taken out of load balancer {self._balancer}: {others} other droplets would be left, and {self._remaining} have to."
@@ -174,14 +68,8 @@ class Member:
         return None
 
     def apply(self, planned: Plan) -> None:
-        found = self._require()
         put_in = planned.after is not None
-        where = path("tags", found["tag"], "resources") if found.get("tag") else f"{COLLECTION}/{found['id']}/droplets"
-        droplet = {"resources": [{"resource_id": str(self._number), "resource_type": "droplet"}]} if found.get("tag") else {"droplet_ids": [self._number]}
-        send: Callable[[str, Any], object] = self._client.post if put_in else self._client.delete
-        create_once(
-            [self._droplet], lambda _names: send(where, droplet), lambda names: [] if self._is_in() == put_in else list(names), self._clock, doing="Moving"
-        )
+        self._move(put_in)
         wait_for(
             f"droplet {self._droplet} to be {'behind' if put_in else 'out of'} load balancer {self._balancer}",
             self._is_in,
@@ -194,6 +82,15 @@ class Member:
         if not put_in:
             self._clock.sleep(self._drain_seconds)
 
+    def _move(self, put_in: bool) -> None:
+        found = self._require()
+        where = path("tags", found["tag"], "resources") if found.get("tag") else f"{COLLECTION}/{found['id']}/droplets"
+        droplet = {"resources": [{"resource_id": str(self._number), "resource_type": "droplet"}]} if found.get("tag") else {"droplet_ids": [self._number]}
+        send: Callable[[str, Any], object] = self._client.post if put_in else self._client.delete
+        create_once(
+            [self._droplet], lambda _names: send(where, droplet), lambda names: [] if self._is_in() == put_in else list(names), self._clock, doing="Moving"
+        )
+
     def result(self, state: State | None) -> Mapping[str, Any]:
         return {"load_balancer_member": {**self._state(self._found), "member": state is not None}}
 
@@ -203,7 +100,7 @@ class Member:
 
     def _is_in(self) -> bool:
         self._found = self._look()
-        return self._number in self._require()["droplet_ids"]
+        return self._number in _droplets(self._require())
 
     def _require(self) -> Object:
         lookup.require_droplet_id(self._number)
@@ -214,6 +111,10 @@ class Member:
     def _state(self, found: Object | None) -> dict[str, Any]:
         tag = (found or {}).get("tag")
         return {"load_balancer": self._balancer, "droplet": self._droplet, "droplet_id": self._number, "by": f"tag {tag}" if tag else "id"}
+
+
+def _droplets(balancer: Object) -> list[int]:
+    return list(balancer.get("droplet_ids") or [])
 
 
 def load_balancer_member(params: Mapping[str, Any]) -> Member:

@@ -114,9 +114,8 @@ class RecordSet:
         self._lacks_domain = False
 
     def read(self) -> State | None:
-        full = self._domain if self._name == "@" else f"{self._name}.{self._domain}"
         try:
-            found = self._client.list(self._where(), "domain_records", {"name": full, "type": self._type})
+            found = self._client.list(self._where(), "domain_records", {"type": self._type})
         except NotFoundError:
             self._lacks_domain, found = True, []
         self._records = [record for record in found if (record["name"].lower(), record["type"]) == (self._name, self._type)]

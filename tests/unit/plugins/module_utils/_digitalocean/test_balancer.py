@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import load_balancer
 
 RULE = {"entry_protocol": "http", "entry_port": 80, "target_protocol": "http", "target_port": 8080}
 
@@ -17,8 +17,8 @@ RULE = {"entry_protocol": "http", "entry_port": 80, "target_protocol": "http", "
 def test_rules_compare_without_order_and_without_what_is_off() -> None:
     other = {**RULE, "entry_port": 443, "entry_protocol": "https", "certificate_id": "c"}
     answered = [{**other, "tls_passthrough": False}, {**RULE, "certificate_id": "", "tls_passthrough": False}]
-    assert balancer.normal_rules([RULE, other]) == balancer.normal_rules(answered)
-    assert balancer.normal_rules([RULE]) != balancer.normal_rules([{**RULE, "tls_passthrough": True}])
+    assert load_balancer.normal_rules([RULE, other]) == load_balancer.normal_rules(answered)
+    assert load_balancer.normal_rules([RULE]) != load_balancer.normal_rules([{**RULE, "tls_passthrough": True}])
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_rules_compare_without_order_and_without_what_is_off() -> None:
     ],
 )
 def test_a_check_that_only_connects_has_no_path(declared: dict[str, Any], answered: dict[str, Any], equal: bool) -> None:
-    assert (balancer.normal_check(declared) == balancer.normal_check(answered)) == equal
+    assert (load_balancer.normal_check(declared) == load_balancer.normal_check(answered)) == equal
 
 
 @pytest.mark.parametrize("answered", [None, {}, {"type": "none"}, {"type": "none", "cookie_name": "", "cookie_ttl_seconds": 0}])
 def test_no_sessions_are_no_sessions(answered: dict[str, Any] | None) -> None:
-    assert balancer.normal_sessions(answered) == {"type": "none"}
+    assert load_balancer.normal_sessions(answered) == {"type": "none"}
