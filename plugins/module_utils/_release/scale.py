@@ -99,20 +99,19 @@ class Scale:
         return ""
 
     def _decide(self, rule: Rule, current: int) -> Decision:
-        seen = self._backlog(rule.queue) if rule.queue else None
-        if isinstance(seen, str):
-            return Decision(current, seen)
+        seen, problem = self._backlog(rule.queue) if rule.queue else (None, "")
         changed = remembered(self._store.root).get(rule.service, {}).get("changed", 0.0)
-        return scaling.decide(rule, current, seen, self._signals(rule), self._clock.now() - changed)
+        decision = scaling.decide(rule, current, seen, self._signals(rule), self._clock.now() - changed)
+        return replace(decision, reason=f"{decision.reason}. {problem}") if problem else decision
 
-    def _backlog(self, queue: Queue) -> Backlog | str:
+    def _backlog(self, queue: Queue) -> tuple[Backlog | None, str]:
         """The backlog, or why it is not known."""
         redis = self._params["redis"] or {}
         try:
             with backlog.connect(redis.get("url") or "redis://127.0.0.1:6379", redis.get("ca_file")) as connection:
-                return backlog.backlog(connection, queue)
+                return backlog.backlog(connection, queue), ""
         except OpsError as error:
-            return f"the number is held: {error.message}"
+            return None, error.message
 
     def _signals(self, rule: Rule) -> Mapping[str, float | None]:
         if not rule.signals or rule.queue or rule.replicas is not None:
