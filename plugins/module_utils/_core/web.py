@@ -141,6 +141,19 @@ class Http:
         return wanted
 
 
+def read_text(url: str, *, timeout: float = 30.0, last: int = 65536, opener: Any = open_url) -> str:
+    """The end of a text behind a link that needs no credential.
+
+    last: bytes that are asked for; a server may send all of it.
+    """
+    try:
+        answer = opener(url, method="GET", headers={"Range": f"bytes=-{last}"}, timeout=timeout, http_agent="groundcrew.ops")
+        return bytes(answer.read()).decode("utf-8", "replace")
+    except (HTTPError, URLError, OSError) as error:
+        # The link may hold a signature, so it is not repeated.
+        raise OpsError(f"A text could not be read: {_reason(error)}.") from error
+
+
 def _backoff(attempt: int) -> float:
     return min(0.5 * 2.0 ** (attempt - 1), 15.0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from localcloud.api import databases, droplet_actions
+from localcloud.api import app_deployments, databases, droplet_actions
 from localcloud.api.app import create_app
 from localcloud.api.validation import SPECIFICATION, Validator
 from localcloud.certificates import Authority
@@ -32,6 +32,7 @@ def serve(cloud: Cloud) -> None:
     world.later(world.finish_removals)
     droplet_actions.resume(world)
     databases.resume(world)
+    app_deployments.resume(world)
     server.serve_forever()
 
 

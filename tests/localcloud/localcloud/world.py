@@ -27,6 +27,7 @@ SETTINGS: Document = {
     "rate_limit": 5000,
     "rate_window_seconds": 3600,
     "droplet_limit": 25,
+    "deployment_fails": "",
 }
 
 

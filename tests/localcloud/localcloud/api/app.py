@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from localcloud.api import (
     account,
     actions,
+    apps,
     catalog,
     certificates,
     control,
@@ -39,7 +40,7 @@ from localcloud.world import World
 log = logging.getLogger("localcloud")
 
 PARTS = (
-    *(account, actions, catalog, certificates, databases, domains, droplets, firewalls, load_balancers),
+    *(account, actions, apps, catalog, certificates, databases, domains, droplets, firewalls, load_balancers),
     *(projects, reserved_ips, spaces_keys, tags, volumes, vpcs),
 )
 

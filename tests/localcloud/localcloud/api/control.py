@@ -5,7 +5,7 @@
 
 * ``GET|PUT /_localcloud/settings``: latency_seconds, boot_seconds (a droplet stays ``new`` at least as long),
   settle_seconds (so much later a change of a load balancer, volume or reserved IP shows), rate_limit
-  per rate_window_seconds, droplet_limit.
+  per rate_window_seconds, droplet_limit, deployment_fails (an app's deployments that begin now end in the error ``BUILD`` or ``DEPLOY``).
 * ``GET|POST|DELETE /_localcloud/faults``: ``{"method": "POST", "path": "/v2/droplets", "status": 500}`` for the next call (``"times": N``
   for N), ``path`` a pattern as of a shell. Either ``status`` (nothing is done; 429 takes ``retry_after``) or ``"drop": true`` (done, but the
   connection ends without an answer).
