@@ -292,8 +292,8 @@ previous:
   type: str
 verdict:
   description: >-
-    V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed); after a phase V(prepared), V(migrated), V(baking),
-    V(held) or V(reverted). A task that failed says V(rolled_back) when the old release serves as before, V(failed) when none does, V(refused)
+    V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed); after a phase V(prepared), V(baking)
+    or V(reverted). A task that failed says V(rolled_back) when the old release serves as before, V(failed) when none does, V(refused)
     when the schema forbids the release.
   returned: always
   type: str

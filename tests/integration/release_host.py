@@ -72,6 +72,7 @@ class ReleaseHost:
             "compose_app_environment": environment(),
             "compose_app_secrets": [{"name": "api_key", "version": "1", "value": "a value that is never shown"}],
             "compose_app_registry": {"plain_http": [registry]},
+            "compose_app_bake_seconds": 1,
         }
 
     def ssh(self, command: str, *, check: bool = True) -> str:

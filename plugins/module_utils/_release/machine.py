@@ -125,7 +125,8 @@ class Machine:
         target = self._store.load(pending.target.release)
         if target.id in elsewhere:
             self._store.write(policy.migrated(self._store.read(), target))
-        outcome = Outcome({"migrate": "migrated", "commit": "released", "hold": "held"}.get(phase, "baking"))
+        reached = "released" if phase == "commit" else "baking" if "BAKING" in (*PHASES[phase], pending.state) else "prepared"
+        outcome = Outcome(reached)
         self._advance([name for name in PHASES[phase] if PATH.index(name) >= PATH.index(pending.state)], outcome, target, alone=False)
         if phase == "commit":
             self._require_serving(target)

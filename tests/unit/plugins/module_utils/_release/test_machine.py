@@ -193,7 +193,7 @@ def test_a_release_in_phases_ends_like_one_in_one_piece(baking: Lab) -> None:
     pending = baking.store.read().pending
     assert pending and (pending.state, pending.run, baking.store.lease().run) == ("BAKING", "fleet", "fleet")
     with baking.run("fleet") as (machine, run):
-        assert machine.advance(run, "hold").verdict == "held"
+        assert machine.advance(run, "hold").verdict == "baking"
         assert machine.advance(run, "commit").verdict == "released"
     assert ({slot for slot, _service in baking.world.running}, baking.store.lease().run) == ({"b"}, "")
     assert baking.store.read().committed == (OLD.id, NEW.id)

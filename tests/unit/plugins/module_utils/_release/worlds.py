@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -229,6 +231,14 @@ class Lab:
         self.clock = ManualClock()
         self.gate = Gate()
         self.runs = 0
+
+    def copy(self, folder: Path) -> Lab:
+        """The same host a second time."""
+        twin = Lab(folder)
+        twin.world, twin.clock, twin.gate, twin.runs = copy.deepcopy(self.world), copy.deepcopy(self.clock), self.gate, self.runs
+        if self.folder.exists():
+            shutil.copytree(self.folder, folder)
+        return twin
 
     @property
     def store(self) -> Store:
