@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - groundcrew.ops.digitalocean
   - groundcrew.ops.digitalocean.state
 notes:
-  - The buckets themselves are reached by S3. M(groundcrew.ops.backup_repository) prepares one for backups; M(amazon.aws.s3_bucket) makes any other,
+  - The buckets themselves are reached by S3. M(groundcrew.ops.backup_repository) prepares one for backups; C(amazon.aws.s3_bucket) makes any other,
     with C(endpoint_url=https://REGION.digitaloceanspaces.com) and this key.
 options:
   name:
