@@ -30,7 +30,7 @@ class Rule:
     """What values must be like.
 
     names: pattern for the whole name of a variable.
-    remedy: what to do about it, after the words "<variable> ".
+    remedy: what to do about it, after the words "<variable> "; {min_length} in it is the number.
     required: a variable with such a name must have a value.
     min_length: fewest characters. matches: pattern that has to be found. forbids: pattern that must not be found, case ignored in both.
     disabled: why the rule is not applied.
@@ -47,7 +47,7 @@ class Rule:
 
 
 RULES = (
-    Rule("jwt-secret", r"(?:.*_)?JWT(?:_.*)?_SECRET(?:_KEY)?", "needs at least 64 characters. Generate a longer one.", min_length=64),
+    Rule("jwt-secret", r"(?:.*_)?JWT(?:_.*)?_SECRET(?:_KEY)?", "needs at least {min_length} characters. Generate a longer one.", min_length=64),
     Rule(
         "cors-origin",
         r"(?:.*_)?CORS_(?:ALLOWED_)?ORIGINS?",
@@ -86,7 +86,7 @@ RULES = (
         r"(?:.*_)?(?:PASS|PASSWORD|PASSWD|PWD|SECRET|TOKEN|(?:API|PRIVATE|ACCESS|SECRET|SIGNING|ENCRYPTION)_KEY)",
         "is a password that everybody knows. Generate one.",
         forbids=r"^(admin|administrator|root|user|guest|test|demo|example|default|secret|password|passw0rd|pass|p@ssw0rd|letmein|qwerty|change[-_ ]?me.*"
-        r"|change[-_ ]?this.*|your[-_ ].*|<.*>|x{3,}|todo|replace[-_ ]?me.*|postgres|redis|mysql|mongo|1234\d*|123456789\d*)$",
+        r"|change[-_ ]?this.*|your[-_ ].*|<.*>|x{3,}|todo|replace[-_ ]?me.*|postgres|redis|mysql|mongo|1234\d*)$",
     ),
     Rule(
         "default-password-in-url",
@@ -149,7 +149,7 @@ def _broken(values: Mapping[str, tuple[str, str]], rules: Sequence[Rule]) -> Ite
         for _name, (where, value) in sorted(named.items()):
             if value and _breaks(rule, value):
                 length = f" has {len(value)} characters;" if rule.min_length and len(value) < rule.min_length else ""
-                yield f"{where}{length} {rule.remedy} (rule {rule.id})"
+                yield f"{where}{length} {rule.remedy.replace('{min_length}', str(rule.min_length))} (rule {rule.id})"
 
 
 def _breaks(rule: Rule, value: str) -> bool:
