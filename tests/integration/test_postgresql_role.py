@@ -95,7 +95,7 @@ def test_from_a_fresh_host_to_a_proven_backup(cloud: Any, address: str, variable
     assert run(ROLE, "backups-13", "main").changed
     assert not run(ROLE, "backups-13", "main").changed
     assert len(run(ROLE, "backups-13", "backup").changed) == 1
-    assert ("backups-13", "Install the server that checks are made in") in run(ROLE, "backups-13", "verify").changed
+    assert ("backups-13", f"{ROLE} : Install the server that checks are made in") in run(ROLE, "backups-13", "verify").changed
     for verb in ("verify", "restore"):
         assert len(run(ROLE, "backups-13", verb).changed) == 1
     assert len(run(ROLE, "backups-13", "maintain").changed) == 1, "the configuration of the timers is all that is missing"
