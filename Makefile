@@ -52,6 +52,10 @@ bench: environment ## Measures speed beside what people do today, on a machine t
 load: environment ## Puts load on releases, for as long as the promises ask
 	@$(NOX) load
 
+.PHONY: faults
+faults: environment ## Kills, cuts off and breaks everything in the middle of its work; make test does the short form
+	@$(NOX) faults
+
 .PHONY: figures
 figures: environment ## Prints every promise that has a number, and the ones not measured yet
 	@python tests/figures.py

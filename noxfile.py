@@ -36,7 +36,7 @@ Part = Callable[[nox.Session], None]
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
     """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full alone."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    chosen = () if session.name in ("test_full", "load") else ("-m", "not slow")
+    chosen = () if session.name in ("test_full", "load", "faults") else ("-m", "not slow")
     session.run("pytest", f"--junitxml={RESULTS / name}.xml", *chosen, *arguments, *session.posargs, env=environment)
 
 
@@ -203,6 +203,12 @@ def load(session: nox.Session) -> None:
         pytest(session, "load", "tests/load", **cloud)
 
 
+def faults(session: nox.Session) -> None:
+    """What is killed, cut off, filled up or broken in the middle of its work."""
+    with local_cloud(session) as cloud:
+        pytest(session, "faults", "tests/faults", **cloud)
+
+
 def e2e(session: nox.Session) -> None:
     """Quickstart from nothing to nothing, in a cloud of its own."""
     pytest(session, "e2e", "tests/e2e")
@@ -215,8 +221,8 @@ def bench(session: nox.Session) -> None:
 
 
 # The cheap parts come first; those that need the local cloud stand together.
-TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, molecule, e2e)
-ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, molecule})
+TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, faults, molecule, e2e)
+ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, faults, molecule})
 
 
 @contextmanager
