@@ -50,7 +50,8 @@ def batches(hosts: Sequence[str], sizes: Sequence[Any]) -> list[list[str]]:
     counts = [_count(size, len(hosts)) for size in sizes]
     if not counts:
         raise AnsibleFilterError("batches needs at least one size, such as [1, '100%'].")
-    left, found = list(hosts), []
+    left = list(hosts)
+    found: list[list[str]] = []
     while left:
         count = counts[min(len(found), len(counts) - 1)]
         found.append(left[:count])

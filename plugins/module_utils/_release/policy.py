@@ -177,7 +177,10 @@ def describe(release: Release | None) -> dict[str, Any] | None:
     return {
         "release": release.id,
         "images": dict(release.images),
-        "files": {file.name: _sha256(file.content)[:12] for file in (*release.files, *release.support)},
+        "files": {
+            **{file.name: _sha256(file.content)[:12] for file in release.files},
+            **{file.name: _sha256(file.content)[:12] for file in release.support},
+        },
         "environment": {
             name: fingerprint(value) if name in release.concealed or looks_secret(name, value) else value for name, value in sorted(release.environment.items())
         },
