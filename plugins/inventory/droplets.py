@@ -133,6 +133,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
+        self._groups: dict[str, str] = {}
         preferred = self.get_option("address")
         try:
             seen = self._seen(path, cache)
@@ -176,12 +177,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for prefix, key in GROUPED.items():
             value = variables[key]
             for each in value if isinstance(value, list) else [value]:
-                group = self._sanitize_group_name(f"{prefix}_{each}")
-                self.inventory.add_group(group)
-                self.inventory.add_child(group, name)
+                self.inventory.add_child(self._group(f"{prefix}_{each}"), name)
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+
+    def _group(self, wanted: str) -> str:
+        """The group of a name, made at its first use: thousands of hosts share a few."""
+        if wanted not in self._groups:
+            self._groups[wanted] = self.inventory.add_group(self._sanitize_group_name(wanted))
+        return self._groups[wanted]
 
     def _holds(self, condition: str, variables: dict[str, Any]) -> bool:
         try:
