@@ -427,6 +427,17 @@ def test_the_secret_of_a_key_goes_into_its_file_alone(account: Account, tmp_path
     assert not file.exists()
 
 
+def test_a_file_is_not_taken_from_another_key(account: Account, tmp_path: Path) -> None:
+    file = tmp_path / "key.json"
+    account.both("do_spaces_key", {"name": "one", "secret_file": str(file)})
+    kept = file.read_text()
+    assert "holds the secret of Spaces key one" in account.module("do_spaces_key", {"name": "two", "secret_file": str(file)})["msg"]
+    assert file.read_text() == kept
+    file.chmod(0o600)
+    file.write_text("words")
+    assert "no file of a Spaces key" in account.module("do_spaces_key", {"name": "two", "secret_file": str(file)})["msg"]
+
+
 def test_a_secret_is_told_only_where_nobody_sees_it(account: Account) -> None:
     key = {"name": "told", "return_secret": True}
     assert "no_log" in account.module("do_spaces_key", {**key, "_ansible_no_log": False})["msg"]

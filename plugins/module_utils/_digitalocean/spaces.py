@@ -52,6 +52,8 @@ class SpacesKey(Resource):
 
     def read(self) -> State | None:
         state = super().read()
+        if state is None:
+            self._spare()
         return state if state is None or self._file is None else {**state, "secret": self._kept(state["access_key"])}
 
     def desired(self, current: State | None) -> State | None:
@@ -109,17 +111,28 @@ class SpacesKey(Resource):
         if self._file:
             write_atomic(self._file, json.dumps(content) + "\n", mode=0o400)
 
+    def _spare(self) -> None:
+        """Refuse to put a new key where the secret of another one is."""
+        held = self._content().get("access_key")
+        others = self._client.list(SPACES_KEY.collection, SPACES_KEY.plural) if held else []
+        for other in others:
+            if other["access_key"] == held:
+                raise OpsError(f"{self._file} holds the secret of Spaces key {other['name']}, not of {self._name}. Name another file.", field="secret_file")
+
     def _kept(self, access_key: str) -> str:
         """Where the secret of a key is: the path of the file, "nowhere", or "lost" with a creation that was cut off."""
-        if self._file is None or not self._file.exists():
-            return "nowhere"
-        try:
-            content = json.loads(self._file.read_text())
-        except ValueError as error:
-            raise OpsError(f"{self._file} is no file of a Spaces key. Name another secret_file, or move this one away.", field="secret_file") from error
+        content = self._content()
         if content == INTENT:
             return "lost"
         return str(self._file) if content.get("access_key") == access_key else "nowhere"
+
+    def _content(self) -> Mapping[str, Any]:
+        if self._file is None or not self._file.exists():
+            return {}
+        try:
+            return dict(json.loads(self._file.read_text()))
+        except (TypeError, ValueError) as error:
+            raise OpsError(f"{self._file} is no file of a Spaces key. Name another secret_file, or move this one away.", field="secret_file") from error
 
 
 def spaces_key(params: Mapping[str, Any]) -> Resource:
