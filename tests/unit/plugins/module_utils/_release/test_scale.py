@@ -19,7 +19,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scale, signals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Release, Server, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Pending, Release, Server, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler import Member, Scaler
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaling import Backlog, Queue
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -254,3 +254,31 @@ def test_a_release_keeps_the_number_that_was_scaled_to(tmp_path: Path) -> None:
     assert scale.as_scaled(services, tmp_path) == services
     (tmp_path / "scale.json").write_text(json.dumps({"worker": {"replicas": 6, "changed": 1.0}}))
     assert scale.as_scaled(services, tmp_path) == (services[0], dataclasses.replace(services[1], replicas=6))
+
+
+def operation(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch, **rule: Any) -> scale.Scale:
+    _scaler, host, store, proxy = scaler
+    monkeypatch.setattr(scale, "Compose", lambda *_arguments: host)
+    monkeypatch.setattr(scale, "Haproxy", lambda *_arguments: proxy)
+    options = {"proxy": {"backend": None, "socket": "", "state_file": "", "url": "", "host": None}, "health": {}, "drain_timeout": 1.0, "redis": None}
+    params = {"name": "shop", "root": str(store.root), "slots": {"a": 20000, "b": 20100}, "rules": [{"service": "worker", **rule}], **options}
+    return scale.Scale(params, clock=ManualClock())  # type: ignore[arg-type]
+
+
+def test_nothing_is_scaled_while_a_release_is_on(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
+    store, state = scaler[2], scaler[2].read()
+    assert state.active
+    held = operation(scaler, monkeypatch, replicas=3)
+    planned = held.plan()  # this very test holds the lease
+    assert not planned.changed and held.result(planned)["reasons"]["worker"].startswith("frozen: run lab of")
+    store.write(dataclasses.replace(state, pending=Pending("run", "BAKING", make("2.0.0").occupy("b"))))
+    planned = (pending := operation(scaler, monkeypatch, replicas=3)).plan()
+    assert not planned.changed and "frozen: release 2.0.0" in pending.result(planned)["reasons"]["worker"]
+    store.write(state)
+    store._lease.drop()
+    assert operation(scaler, monkeypatch, replicas=3).plan().after == {"replicas": {"worker": 3}}
+
+
+def test_a_service_that_is_not_released_is_named(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OpsError, match="cron is no service of release"):
+        operation(scaler, monkeypatch, service="cron", replicas=1)
