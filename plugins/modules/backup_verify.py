@@ -26,7 +26,7 @@ extends_documentation_fragment:
 requirements:
   - psycopg2 (Debian package python3-psycopg2)
   - for PostgreSQL from O(level=V5) on, its server of the same major version (Debian package postgresql), unless O(server) is given
-  - for Redis redis-server and redis-check-rdb (Debian package redis-server) and the library redis (Debian package python3-redis)
+  - for Redis redis-check-rdb (Debian package redis-tools) and the library redis (Debian package python3-redis)
 attributes:
   action_group:
     description: Use C(group/groundcrew.ops.s3) in C(module_defaults) to set the credentials once.

@@ -22,14 +22,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, settings, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {
-    "backup": settings.backup,
+    "backup": upkeep.backup,
     "verify": upkeep.verification,
     "retain": upkeep.retain,
     "report": upkeep.Reporting,

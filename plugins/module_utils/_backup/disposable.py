@@ -14,19 +14,22 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import DEBIAN
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis import connection
 
 MARK = "groundcrew-verify-"
 LONGEST_SOCKET = 100  # the kernel's limit is 107, and a name comes behind it
 START_SECONDS = 60.0
+LOAD_SECONDS = 3600.0
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 # Nothing here outlives the check, so nothing has to survive a crash; wal_level saves writing what is copied twice.
@@ -100,8 +103,43 @@ def postgresql(major: int, base: Path, *, connections: int, bin_dir: str | None 
 
 
 @contextmanager
-def running(argv: Sequence[str], log: Path, account: str | None, ready: Callable[[], bool], end: signal.Signals) -> Iterator[None]:
-    """A server as a child, from when it is ready on."""
+def redis(base: Path, databases: int, snapshot: Path | None = None) -> Iterator[Mapping[int, Any]]:
+    """A Redis server with the keys of a snapshot, as clients by number of the database.
+
+    base: from ``folder``.
+    """
+    if connection.redis is None:
+        raise OpsError("The Python library redis is missing on this host: install Debian's package python3-redis.")
+    home = _own_folder(base / "redis", None)
+    program = next((found for name in ("redis-server", "valkey-server") if (found := shutil.which(name))), None) or _server_by_name(home)
+    if snapshot is not None:
+        snapshot.rename(home / "dump.rdb")
+    socket = home / "socket"
+    options = {"port": "0", "unixsocket": str(socket), "dir": str(home), "dbfilename": "dump.rdb", "save": "", "appendonly": "no", "databases": str(databases)}
+    argv = [program, *(word for name, value in options.items() for word in (f"--{name}", value))]
+    clients = {number: connection.redis.Redis(unix_socket_path=str(socket), db=number, socket_timeout=600) for number in range(databases)}
+
+    def ready() -> bool:
+        try:
+            return bool(clients[0].ping())
+        except connection.redis.exceptions.RedisError:
+            return False  # not there yet, or still loading
+
+    try:
+        with running(argv, base / "redis.log", None, ready, signal.SIGKILL, LOAD_SECONDS):
+            yield clients
+    except connection.redis.exceptions.RedisError as error:
+        raise OpsError(f"The server made for this check did not answer: {error}") from error
+    finally:
+        for client in clients.values():
+            client.close()
+
+
+@contextmanager
+def running(
+    argv: Sequence[str], log: Path, account: str | None, ready: Callable[[], bool], end: signal.Signals, seconds: float = START_SECONDS
+) -> Iterator[None]:
+    """A server as a child, from when it is ready on, for which it has so many seconds."""
     with log.open("wb") as stream:
         # It runs beside us, also where there is no Ansible: run_command can do neither.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -125,7 +163,7 @@ def running(argv: Sequence[str], log: Path, account: str | None, ready: Callable
                 raise OpsError(f"{name} ended at once with exit code {process.returncode}: {said or 'it said nothing'}")
             return ready()
 
-        wait_for(f"{name} to accept connections", look, bool, timeout=START_SECONDS, interval=0.1, clock=Clock())
+        wait_for(f"{name} to accept connections", look, bool, timeout=seconds, interval=0.1, clock=Clock())
         yield
     finally:
         process.send_signal(end)
@@ -142,6 +180,16 @@ def _says_ready(data: Path) -> bool:
         return (data / "postmaster.pid").read_text(encoding="ascii").split()[-1:] == ["ready"]
     except OSError:
         return False
+
+
+def _server_by_name(home: Path) -> str:
+    """The program that checks snapshots is the server under another name; its package starts none."""
+    checker = next((found for name in ("redis-check-rdb", "valkey-check-rdb") if (found := shutil.which(name))), None)
+    if checker is None:
+        raise OpsError("There is no Redis on this host to load the backup into: install redis-tools (or valkey-tools).")
+    link = home / Path(checker).name.replace("check-rdb", "server")
+    link.symlink_to(Path(checker).resolve())
+    return str(link)
 
 
 def _own_folder(path: Path, account: str | None) -> Path:

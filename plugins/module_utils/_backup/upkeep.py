@@ -9,33 +9,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report, settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.locks import Locks
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.overview import Limits
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.redis_backup import RedisBackup, RedisBackupJob
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.redis_restore import RedisRestore, RedisRestoreJob, RedisVerify
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain, decide
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import Keep
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, sealer, signer, store
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.verify import TARGET, Question, Verify, VerifyJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import from_params
 
 
 def verification(params: Params) -> Verify:
     """A check of a backup, in a server made for it or in ``server``."""
     server = params.get("server")
     questions = tuple(Question(one["name"], one["sql"]) for one in params.get("questions") or ())
+    job_engine = params.get("engine") or "postgresql"
+    usual = "V5" if job_engine == "redis" else "V7" if questions else "V6"
     job = VerifyJob(
         database=_database_name(params),
         prefix=params.get("prefix") or "",
         staging=Path(params.get("staging_dir") or "/var/tmp"),
         system_id=params.get("system_id"),
         backup_id=params.get("backup_id") or "latest",
-        level=params.get("level") or ("V7" if questions else "V6"),
+        level=params.get("level") or usual,
         questions=questions,
         server=database(server) if server else None,
         target=params.get("scratch_database") or TARGET,
@@ -43,7 +50,45 @@ def verification(params: Params) -> Verify:
         max_age=params.get("max_age"),
         bin_dir=params.get("bin_dir"),
     )
-    return Verify(job, store(params), catalogue(params), lambda more: restore({**params, "source": None, "drop_after": False, "verify": True, **more}))
+    if job_engine == "redis":
+        return RedisVerify(job, store(params), catalogue(params), _without_postgresql, sealer=sealer(params))
+    # Of the options only those of the store, the keys and the tools hold for the restore that is part of a check.
+    plain = {"source": None, "drop_after": False, "verify": True, "replace": None, "schemas": None, "tables": None}
+    return Verify(job, store(params), catalogue(params), lambda more: restore({**params, **plain, **more}), sealer=sealer(params))
+
+
+def backup(params: Params) -> Operation:
+    """A backup of whatever the configuration of a host names."""
+    return redis_backup(params) if params.get("engine") == "redis" else settings.backup(params)
+
+
+def redis_backup(params: Params) -> RedisBackup:
+    job = RedisBackupJob(
+        server=from_params(params),
+        name=_database_name(params),
+        prefix=params.get("prefix") or "",
+        system_id=params.get("system_id") or f"{params['login_host']}-{params['login_port']}",
+        method=params.get("method") or "auto",
+        sample=params["sample"] if params.get("sample") is not None else 1000,
+        max_age=params.get("max_age"),
+    )
+    return RedisBackup(job, store(params), signer(params), sealer=sealer(params))
+
+
+def redis_restore(params: Params) -> RedisRestore:
+    job = RedisRestoreJob(
+        name=_database_name(params),
+        prefix=params.get("prefix") or "",
+        staging=Path(params.get("staging_dir") or "/var/tmp"),
+        system_id=params.get("system_id"),
+        backup_id=params.get("backup_id") or "latest",
+        server=from_params(params) if params.get("login_host") else None,
+        path=Path(params["path"]) if params.get("path") else None,
+        databases=tuple(params.get("databases") or ()),
+        match=params.get("match"),
+        replace=bool(params.get("replace")),
+    )
+    return RedisRestore(job, store(params), catalogue(params), sealer=sealer(params))
 
 
 def retain(params: Params) -> Retain:
@@ -137,3 +182,7 @@ def _database_name(params: Params) -> str:
     if not name:
         raise OpsError("Option database is missing: say whose backups are meant.")
     return str(name)
+
+
+def _without_postgresql(_options: Params) -> Restore:
+    raise OpsError("A backup of Redis is not restored by the tools of PostgreSQL.")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue i
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database, Entry, Identity, Manifest, Verification
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation, Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.seal import Sealer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import environment, find_tools
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner, failed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -84,20 +84,33 @@ class Outcome:
 class Verify:
     """An operation for ``_core.run.perform`` and for the command line.
 
-    make_restore: a restore with these options in place of the ones given.
+    make_restore: a restore with these options in place of the ones given. It leaves its own record, of level V5.
     """
 
+    levels: tuple[str, ...] = LEVELS
+    engine = "postgresql"
+    restore_records = True
+
     def __init__(
-        self, job: VerifyJob, store: Store, catalogue: Catalogue, make_restore: MakeRestore, *, clock: Clock | None = None, runner: Runner | None = None
+        self,
+        job: VerifyJob,
+        store: Store,
+        catalogue: Catalogue,
+        make_restore: MakeRestore,
+        *,
+        sealer: Sealer | None = None,
+        clock: Clock | None = None,
+        runner: Runner | None = None,
     ) -> None:
-        if job.level not in LEVELS:
-            raise OpsError(f"There is no level {job.level}; choose one of {', '.join(LEVELS)}.")
+        if job.level not in self.levels:
+            raise OpsError(f"There is no level {job.level} for {self.engine}; choose one of {', '.join(self.levels)}.")
         if (job.level == "V7") != bool(job.questions):
             raise OpsError("Level V7 is the answers to your own questions: give both, or neither.")
         self._job = job
         self._store = store
         self._catalogue = catalogue
         self._make_restore = make_restore
+        self._sealer = sealer
         self._clock = clock or Clock()
         self._runner = runner or Runner()
 
@@ -135,8 +148,8 @@ class Verify:
             verdict = "different" if known or isinstance(error, policy.Damaged) else "unverified"
             differences = tuple(error.details.get("differences") or (error.details.get("restore") or {}).get("differences") or (error.message,))
         seconds = round(self._clock.monotonic() - started, 2)
-        # A restore that is equal has left its own record too, of level V5.
-        if not known and not (verdict == "equal" and self._job.level == "V5"):
+        # One that is equal has too, of level V5.
+        if not known and not (self.restore_records and verdict == "equal" and self._job.level == "V5"):
             record = Verification(entry.backup_id, policy.moment(self._clock.now()), self._job.level, verdict, differences, seconds)
             self._catalogue.record(identity, record)
         result = {
@@ -155,7 +168,7 @@ class Verify:
         raise OpsError(f"Backup {entry.backup_id} of {identity.database} {what}: {failure.message}", verification=result) from failure
 
     def _choose(self) -> tuple[Identity, Entry, list[Entry]]:
-        identity = self._catalogue.identity(self._job.database, self._job.system_id)
+        identity = self._catalogue.identity(self._job.database, self._job.system_id, self.engine)
         entries = self._catalogue.entries(identity)
         entry = next((one for one in reversed(entries) if self._job.backup_id in ("latest", one.backup_id)), None)
         if entry is None:
@@ -184,8 +197,7 @@ class Verify:
         """Nothing is kept: this needs no disk."""
         home = f"{policy.home(self._job.prefix, identity)}{manifest.backup_id}/"
         for record in manifest.objects:
-            size, sha256 = self._store.get_file(home + record.name, Path(os.devnull))
-            policy.check_object(home + record.name, size, sha256, record.size, record.sha256)
+            transfer.read(self._store, record, home, self._sealer, None)
         outcome.passed("V2", f"{manifest.size} bytes were read back and are what was stored")
 
     def _read_through(self, identity: Identity, manifest: Manifest, outcome: Outcome) -> None:
@@ -193,7 +205,7 @@ class Verify:
         with disposable.folder(self._job.staging) as base:
             dump = base / "staging"
             transfer.require_space(dump, manifest.size, f"backup {manifest.backup_id}")
-            transfer.download(self._store, manifest, f"{policy.home(self._job.prefix, identity)}{manifest.backup_id}/", dump)
+            transfer.download(self._store, manifest, f"{policy.home(self._job.prefix, identity)}{manifest.backup_id}/", dump, self._sealer)
             outcome.passed("V2", f"{manifest.size} bytes were read back and are what was stored")
             done = self._runner.run([tools.path("pg_restore"), "--file=/dev/null", str(dump)], timeout=6 * 3600, check=False)
             if done.rc != 0:

@@ -48,10 +48,10 @@ class Connection:
         return replace(self, user=user, password=password)
 
     @contextmanager
-    def open(self, *, binary: bool = False) -> Iterator[Any]:
+    def open(self, *, binary: bool = False, database: int = 0) -> Iterator[Any]:
         """A client of one connection, closed at the end; answers are text, or bytes when ``binary``. Raises OpsError."""
         with self._translated():
-            client = self._client(binary)
+            client = self._client(binary, database)
             try:
                 client.ping()  # nothing is connected before the first command
                 yield client
@@ -72,11 +72,12 @@ class Connection:
                 client.close()
         return False
 
-    def _client(self, binary: bool) -> Any:
+    def _client(self, binary: bool, database: int = 0) -> Any:
         tls = {} if self.ssl_mode == "disable" else {"ssl": True, "ssl_ca_certs": self.ca_cert, **_PROOF[self.ssl_mode]}
         return redis.Redis(
             host=self.host,
             port=self.port,
+            db=database,
             username=self.user,
             password=self.password,
             socket_timeout=TIMEOUT,
