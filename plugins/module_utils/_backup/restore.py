@@ -237,7 +237,7 @@ class Restore:
         expected = self._expected(manifest)
         hashed = any(table.hash is not None for table in expected.tables) or expected.large_objects_hash is not None
         with self._connect(self._target) as target:
-            actual = target.truth(None if hashed else 0)
+            actual = target.truth(None if hashed else 0, like=expected)
         if not self._job.choice.all:
             kinds = {part.kind for part in expected.schema}
             actual = dataclasses.replace(actual, schema=tuple(part for part in actual.schema if part.kind in kinds))
@@ -255,7 +255,7 @@ class Restore:
     def _compare_live(self, source: Database, actual: Any) -> Comparison:
         with self._connect(source) as session:
             session.begin_snapshot(30)
-            return policy.compare(session.truth(None), actual)
+            return policy.compare(session.truth(None, like=actual), actual)
 
     def _record(self, identity: Identity, entry: Entry, comparison: Comparison, seconds: float) -> None:
         at = policy.moment(self._clock.now())
