@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, resource
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, creation, resource
 from tests.integration.do_inprocess import Account
 
 Arguments = dict[str, Any]
@@ -243,8 +243,8 @@ def test_a_fault_at_the_creation_makes_neither_two_nor_none(
     furnished: Account, monkeypatch: pytest.MonkeyPatch, module: str, where: str, key: str, arguments: Arguments, fault: Arguments
 ) -> None:
     # What would be seen in ten seconds is seen at once here.
-    monkeypatch.setattr("ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation.SETTLE", 0.2)
-    monkeypatch.setattr("ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation.LOOK_EVERY", 0.05)
+    monkeypatch.setattr(creation, "SETTLE", 0.2)
+    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
     before = len(furnished.request("GET", where)[1][key])
     furnished.control("POST", "faults", {"method": "POST", "path": where, **fault})
     result = furnished.module(module, arguments)
@@ -258,8 +258,8 @@ def test_a_fault_at_the_creation_makes_neither_two_nor_none(
     [("/v2/volumes/*/actions", {"size_gigabytes": 2}), ("/v2/volumes/*/actions", {"droplet": "web-2"}), ("/v2/tags/mx/resources", {"tags": ["mx"]})],
 )
 def test_a_fault_at_a_change_is_looked_up(furnished: Account, monkeypatch: pytest.MonkeyPatch, path: str, change: Arguments, fault: Arguments) -> None:
-    monkeypatch.setattr("ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation.SETTLE", 0.2)
-    monkeypatch.setattr("ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation.LOOK_EVERY", 0.05)
+    monkeypatch.setattr(creation, "SETTLE", 0.2)
+    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
     disk = {"name": "disk", "region": "fra1", "size_gigabytes": 1, "droplet": "web-1"}
     furnished.both("do_volume", disk)
     furnished.control("POST", "faults", {"method": "POST", "path": path, **fault})
@@ -431,7 +431,10 @@ def test_a_file_is_not_taken_from_another_key(account: Account, tmp_path: Path) 
     file = tmp_path / "key.json"
     account.both("do_spaces_key", {"name": "one", "secret_file": str(file)})
     kept = file.read_text()
-    assert "holds the secret of Spaces key one" in account.module("do_spaces_key", {"name": "two", "secret_file": str(file)})["msg"]
+    assert "is for the secret of Spaces key one" in account.module("do_spaces_key", {"name": "two", "secret_file": str(file)})["msg"]
+    assert file.read_text() == kept
+    assert account.request("POST", "/v2/spaces/keys", {"name": "two", "grants": []})[0] == 201
+    assert account.both("do_spaces_key", {"name": "two", "secret_file": str(file), "state": "absent"})["changed"]
     assert file.read_text() == kept
     file.chmod(0o600)
     file.write_text("words")
@@ -447,7 +450,11 @@ def test_a_secret_is_told_only_where_nobody_sees_it(account: Account) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}], ids=["answer lost", "503"])
-def test_a_key_whose_answer_got_lost_is_made_anew_and_leaves_no_orphan(account: Account, tmp_path: Path, fault: Arguments) -> None:
+def test_a_key_whose_answer_got_lost_is_made_anew_and_leaves_no_orphan(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Arguments
+) -> None:
+    monkeypatch.setattr(creation, "SETTLE", 0.2)
+    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
     account.control("POST", "faults", {"method": "POST", "path": "/v2/spaces/keys", **fault})
     result = account.module("do_spaces_key", {"name": "k", "secret_file": str(tmp_path / "k")})
     assert not result.get("failed"), result

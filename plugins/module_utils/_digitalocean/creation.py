@@ -36,7 +36,7 @@ def create_once(
             create(wanted)
             return
         except AmbiguousError:
-            wanted = _settled(wanted, missing, clock)
+            wanted = settled(wanted, missing, clock)
             if not wanted:
                 return
     raise OpsError(
@@ -46,7 +46,8 @@ def create_once(
     )
 
 
-def _settled(wanted: list[str], missing: Callable[[Sequence[str]], list[str]], clock: Clock) -> list[str]:
+def settled(wanted: list[str], missing: Callable[[Sequence[str]], list[str]], clock: Clock) -> list[str]:
+    """Those of the names that the account does not hold, once a request without an answer has had its time to show."""
     deadline = clock.monotonic() + SETTLE
     left = missing(wanted)
     while left and clock.monotonic() < deadline:

@@ -15,11 +15,8 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import connect
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation import ATTEMPTS
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.creation import ATTEMPTS, settled
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.resource import Kind, Resource
-
-# The file while a key is being created: a key of that name whose secret is in no file was made by a run that was cut off.
-INTENT = {"creating": True}
 
 SPACES_KEY = Kind(
     noun="Spaces key",
@@ -52,7 +49,7 @@ class SpacesKey(Resource):
 
     def read(self) -> State | None:
         state = super().read()
-        if state is None:
+        if state is None and self._present:
             self._spare()
         return state if state is None or self._file is None else {**state, "secret": self._kept(state["access_key"])}
 
@@ -80,7 +77,7 @@ class SpacesKey(Resource):
             self._remove()
             planned = Plan("create", None, planned.after)
         super().apply(planned)
-        if planned.after is None and self._file is not None:
+        if planned.before is not None and planned.after is None and self._file is not None and planned.before["secret"] != "nowhere":
             self._file.unlink(missing_ok=True)
 
     def result(self, state: State | None) -> Mapping[str, Any]:
@@ -88,14 +85,15 @@ class SpacesKey(Resource):
         return {**super().result(state), **told}
 
     def _create(self, after: State) -> None:
-        self._write(INTENT)
+        # A key of this name whose secret is in no file was then made by a run that was cut off.
+        self._write({"creating": self._name})
         for _attempt in range(ATTEMPTS):
             try:
                 key = self._client.post(str(self._collection()), self._kind.create(after))["key"]
             except AmbiguousError:
                 # It may be there, but its secret went with the answer.
-                self._seen = self._find()
-                if self._seen:
+                if not settled([self._name], self._missing, self._clock):
+                    self._seen = self._find()
                     self._remove()
                 continue
             self._keep_secret(key)
@@ -113,16 +111,16 @@ class SpacesKey(Resource):
 
     def _spare(self) -> None:
         """Refuse to put a new key where the secret of another one is."""
-        held = self._content().get("access_key")
-        others = self._client.list(SPACES_KEY.collection, SPACES_KEY.plural) if held else []
-        for other in others:
-            if other["access_key"] == held:
-                raise OpsError(f"{self._file} holds the secret of Spaces key {other['name']}, not of {self._name}. Name another file.", field="secret_file")
+        content = self._content()
+        keys = self._client.list(SPACES_KEY.collection, SPACES_KEY.plural) if "access_key" in content else []
+        owner = content.get("creating") or next((key["name"] for key in keys if key["access_key"] == content["access_key"]), self._name)
+        if owner != self._name:
+            raise OpsError(f"{self._file} is for the secret of Spaces key {owner}, not of {self._name}. Name another file.", field="secret_file")
 
     def _kept(self, access_key: str) -> str:
         """Where the secret of a key is: the path of the file, "nowhere", or "lost" with a creation that was cut off."""
         content = self._content()
-        if content == INTENT:
+        if content.get("creating") == self._name:
             return "lost"
         return str(self._file) if content.get("access_key") == access_key else "nowhere"
 
