@@ -182,6 +182,13 @@ def test_a_rollback_that_fails_is_reverted_and_one_that_was_killed_is_taken_up(a
     assert not account.both("do_app", APP)["changed"]
 
 
+def test_a_database_trusts_an_app_by_its_name(account: Account) -> None:
+    made = account.both("do_app", APP)["app"]
+    cluster = {"name": "app-pg", "engine": "pg", "size": "db-s-1vcpu-1gb", "region": "fra1", "trusted_sources": [{"app": "shop"}]}
+    assert account.both("do_database_cluster", cluster)["database_cluster"]["trusted_sources"] == [f"app:{made['id']}"]
+    assert not account.both("do_database_cluster", cluster)["changed"]
+
+
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}, {"status": 429, "retry_after": 0}], ids=["answer lost", "503", "429"])
 def test_a_fault_makes_neither_two_nor_none(account: Account, hurried: None, fault: dict[str, Any]) -> None:
     account.control("POST", "faults", {"method": "POST", "path": "/v2/apps", **fault})

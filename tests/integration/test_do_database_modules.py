@@ -213,7 +213,7 @@ def test_forty_five_of_each_hide_none(account: Account, parent: dict[str, Any]) 
         for what, body in (("dbs", {"name": name}), ("users", {"name": name}), ("pools", pool), ("replicas", {"name": name, "size": "db-s-2vcpu-4gb"})):
             status, answer = account.request("POST", f"{path}/{what}", body)
             assert status == 201, answer
-    there = {
+    there: dict[str, dict[str, Any]] = {
         "do_database": {},
         "do_database_user": {},
         "do_database_pool": {"size": 1, "database": "defaultdb"},

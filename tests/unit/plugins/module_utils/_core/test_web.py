@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError, Http
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError, Http, read_text
 
 
 class Answer(io.BytesIO):
@@ -118,3 +118,27 @@ def test_a_client_error_is_an_answer_for_the_caller():
     http, _transport, _clock = client(error(422, b'{"message": "size is wrong"}'))
     response = http.request("POST", "/x", {})
     assert (response.status, response.body["message"]) == (422, "size is wrong")
+
+
+def test_a_text_behind_a_link_is_read_without_a_credential():
+    asked = []
+
+    def opener(url, **options):
+        asked.append((url, options["headers"]))
+        return Answer("the end: \u2713".encode())
+
+    assert read_text("https://logs/1?signature=x", last=9, opener=opener) == "the end: \u2713"
+    assert asked == [("https://logs/1?signature=x", {"Range": "bytes=-9"})]
+
+
+def test_an_empty_text_has_no_end_and_a_link_that_fails_is_not_repeated():
+    def fails(status):
+        def opener(url, **options):
+            raise error(status)
+
+        return opener
+
+    assert read_text("https://logs/1", opener=fails(416)) == ""
+    with pytest.raises(OpsError) as raised:
+        read_text("https://logs/1?signature=x", opener=fails(403))
+    assert "signature" not in raised.value.message
