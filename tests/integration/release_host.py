@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +83,19 @@ class ReleaseHost:
         return done.stdout
 
     def play(self, *roles: str, verb: str = "main", check: bool = False, **variables: Any) -> Ran:
-        process = self.begin(*roles, verb=verb, check=check, **variables)
+        return self.end(self.begin(*roles, verb=verb, check=check, **variables))
+
+    def end(self, process: subprocess.Popen[str]) -> Ran:
         out, errors = process.communicate(timeout=300)
         assert out.lstrip().startswith("{"), out + errors
         played = json.loads(out[out.index("{") :])
         tasks = [{"task": task["task"]["name"], **host} for play in played["plays"] for task in play["tasks"] for host in task["hosts"].values()]
         return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks)
 
-    def begin(self, *roles: str, verb: str = "main", check: bool = False, **variables: Any) -> subprocess.Popen[str]:
+    def begin(
+        self, *roles: str, verb: str = "main", check: bool = False, fleet: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any
+    ) -> subprocess.Popen[str]:
+        """fleet: hosts of the inventory with variables of their own; all of them are this machine."""
         connection = {
             "ansible_host": self.address,
             "ansible_user": "root",
@@ -97,7 +103,7 @@ class ReleaseHost:
             "ansible_ssh_common_args": SSH_OPTIONS,
             "ansible_python_interpreter": "/usr/bin/python3",
         }
-        (self._work / "hosts.json").write_text(json.dumps({"all": {"hosts": {"host": connection}}}))
+        (self._work / "hosts.json").write_text(json.dumps({"all": {"hosts": {name: {**connection, **own} for name, own in (fleet or {"host": {}}).items()}}}))
         tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
         play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
         (self._work / "play.json").write_text(json.dumps([play]))
@@ -113,10 +119,23 @@ class ReleaseHost:
             str(self._work / "play.json"),
             *(["--check", "--diff"] if check else []),
         ]
-        return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def deploy(self, version: str, **variables: Any) -> Ran:
         return self.play("groundcrew.ops.compose_app", compose_app_version=version, **variables)
+
+    def journal(self, app: str = "rude") -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ssh(f"cat /opt/groundcrew/{app}/journal.jsonl").splitlines()]
+
+    def wait_for(self, kind: str, state: str, app: str = "rude", *, after: int) -> dict[str, Any]:
+        """The first entry of a kind and state in the journal after its first ``after`` ones."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for entry in self.journal(app)[after:]:
+                if (entry["kind"], entry.get("state")) == (kind, state):
+                    return entry
+            time.sleep(0.2)
+        raise AssertionError(f"the journal of {app} shows no {kind} of {state}")
 
     def serves(self) -> str:
         """The release that answers through the proxy."""

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import figures
 from tests.integration.release_host import APP, FOLDER, ReleaseHost, environment, record_requests
 
 PROXY = "groundcrew.ops.proxy"
@@ -136,6 +139,67 @@ def test_a_run_killed_in_the_middle_is_mended_by_the_next(host: ReleaseHost, sta
     assert mended.result["release"].startswith(version)
     assert report.failed == 0, report.as_dict()
     assert host.deploy(version).changed == 0
+
+
+class Witness(threading.Thread):
+    """Asks the application over and over and remembers when which release answered."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(daemon=True)
+        self._address = address
+        self._over = threading.Event()
+        self._answers: list[tuple[float, str | None]] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        while not self._over.is_set():
+            connection.request("GET", "/orders")
+            answer = connection.getresponse()
+            answer.read()
+            self._answers.append((time.time(), answer.getheader("X-Release")))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+    def milliseconds(self, release: str, since: float) -> float:
+        """Until a release answered."""
+        return round((next(at for at, served in self._answers if at >= since and served == release) - since) * 1000, 1)
+
+
+def test_a_release_that_bakes_is_taken_back_in_milliseconds(host: ReleaseHost) -> None:
+    """From another terminal, while the deployment waits at the gate. The control: going back once the release is committed."""
+    began = time.monotonic()
+    assert not host.deploy("1.0.0").failed
+    before, entries, witness = host.serves(), len(host.journal()), Witness(host.address)
+    with host.load() as report:
+        deployment = host.begin(APPLICATION, compose_app_version="1.1.0", compose_app_bake_seconds=60)
+        host.wait_for("sample", "BAKING", after=entries)
+        witness.start()
+        back = host.play(APPLICATION, verb="rollback")
+        witness.stop()
+        deployed = host.end(deployment)
+    assert (back.failed, back.result["verdict"], host.serves()) == (False, "reverted", before), back.message
+    assert deployed.failed and "lost its lease" in deployed.message
+    assert report.failed == 0, report.as_dict()
+    milliseconds = witness.milliseconds(before, host.wait_for("begin", "REVERTING", after=entries)["at"])
+
+    assert not host.deploy("1.1.0").failed
+    entries, late = len(host.journal()), Witness(host.address)
+    late.start()
+    assert not host.play(APPLICATION, verb="rollback").failed
+    late.stop()
+    committed = late.milliseconds(before, host.wait_for("intent", "PREPARED", after=entries)["at"])
+    held = figures.record(
+        "release.rollback_ms",
+        milliseconds,
+        unit="ms from the verb on the host to the first old answer",
+        target="<= 100",
+        seconds=time.monotonic() - began,
+        command="make integration",
+        control={"what": "rollback of a committed release", "value": committed, "red": committed > 100},
+    )
+    assert held and committed > 100, (milliseconds, committed)
 
 
 def test_a_worker_finishes_its_job(host: ReleaseHost) -> None:

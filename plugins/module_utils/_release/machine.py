@@ -137,8 +137,9 @@ class Machine:
         pending = self._store.read().pending
         if pending is None or pending.state == "COMMITTED":
             return Outcome("unchanged")
-        self._adopt(run, pending)
         began = self._clock.monotonic()
+        self._acts.note("begin", pending, "REVERTING", by=run)
+        self._adopt(run, pending)
         self._acts.revert()
         return Outcome("reverted", {"REVERTING": round(self._clock.monotonic() - began, 3)})
 

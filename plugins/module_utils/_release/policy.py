@@ -104,7 +104,7 @@ def commit(committed: Sequence[str], active: str | None, target: str, origin: st
 def rollback_target(state: State, wanted: str | None) -> str:
     """The release to go back to: the named one, or the last committed before the active one.
 
-    While another one takes over, the active one is the last that was committed.
+    While another one is in progress, on this host or only on others of the fleet so far, that one is what is gone back from.
     """
     if wanted is not None:
         if wanted in state.committed:
@@ -113,7 +113,7 @@ def rollback_target(state: State, wanted: str | None) -> str:
             f"Release {wanted} was never committed on this host or is no longer kept; kept are {', '.join(state.committed) or 'none'}.",
             kept=list(state.committed),
         )
-    if state.active and state.pending and state.pending.switched:
+    if state.active and state.pending:
         return state.active.release
     if state.active is None or state.active.release not in state.committed:
         raise OpsError("No committed release is active on this host, so there is none before it. Deploy first.")

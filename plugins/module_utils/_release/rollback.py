@@ -29,7 +29,7 @@ class Rollback:
     @property
     def _reverts(self) -> bool:
         pending, active = self._state.pending, self._state.active
-        if pending is None or active is None or not pending.switched or pending.state == "COMMITTED":
+        if pending is None or active is None or pending.state == "COMMITTED":
             return False
         return self._params["release"] in (None, active.release)
 

@@ -37,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         status = 503 if os.environ.get("SICK") and self.path.startswith("/health") else 200
         secret = "/run/secrets/api_key"
         body = {"release": RELEASE, "greeting": os.environ.get("GREETING"), "secret": os.path.exists(secret)}
+        time.sleep(float(os.environ.get("DELAY_SECONDS", "0")))
         if self.path == "/slow":
             time.sleep(0.3)
         text = json.dumps(body).encode()

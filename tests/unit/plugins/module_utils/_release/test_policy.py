@@ -17,6 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
     ComposeFile,
     Migration,
     Occupant,
+    Pending,
     Release,
     Secret,
     Service,
@@ -103,6 +104,8 @@ def active(release_id: str, *committed: str) -> State:
 def test_the_rollbacks_target() -> None:
     assert policy.rollback_target(active("C", "A", "B", "C"), None) == "B"
     assert policy.rollback_target(active("C", "A", "B", "C"), "A") == "A"
+    interrupted = replace(active("C", "A", "B", "C"), pending=Pending("run", "PREPARED", Occupant("b", "D", "api", {"api": 1})))
+    assert policy.rollback_target(interrupted, None) == "C"
     for state, wanted, said in [
         (active("A", "A", "B"), None, "no committed release before A"),
         (active("A", "A"), "X", "never committed"),
