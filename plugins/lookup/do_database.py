@@ -34,6 +34,10 @@ options:
     description:
       - The database for V(database) and V(uri). Without it the one that the cluster was created with.
     type: str
+  pool:
+    description:
+      - Connect through this connection pool of a PostgreSQL cluster. Without O(user) and O(database) they are those of the pool.
+    type: str
   api_token:
     description:
       - A personal access token of the DigitalOcean account.
@@ -90,8 +94,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         try:
             client = connect(self.get_options())
-            return [
-                connection_field(client, term, self.get_option("field"), user=self.get_option("user"), database=self.get_option("database")) for term in terms
-            ]
+            which = {option: self.get_option(option) for option in ("user", "database", "pool")}
+            return [connection_field(client, term, self.get_option("field"), **which) for term in terms]
         except OpsError as error:
             raise AnsibleError(error.message) from error

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Brings one connection pool of a DigitalOcean PostgreSQL cluster into the declared state. It is found by its name. Everything but the name is
     changed in place.
+  - The lookup P(groundcrew.ops.do_database#lookup) tells with C(pool) how to connect through it.
   - A cluster that does not exist is an error of the run, but not of a dry run, in which the cluster may be about to be created.
 author:
   - groundcrew.ops contributors (@groundcrew)

@@ -17,14 +17,17 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.clust
 SCHEMES = {"pg": "postgresql", "mysql": "mysql", "redis": "rediss", "valkey": "rediss", "mongodb": "mongodb+srv"}
 
 
-def connection_field(client: Client, name: str, field: str, *, user: str | None = None, database: str | None = None) -> str:
-    """One field of the connection to a cluster, for its own user or for a named one."""
+def connection_field(client: Client, name: str, field: str, *, user: str | None = None, database: str | None = None, pool: str | None = None) -> str:
+    """One field of the connection to a cluster, for its own user or for a named one, directly or through a connection pool."""
     cluster = lookup.find_cluster(client, name)
     if cluster is None:
         raise OpsError(f"There is no database cluster named {name}. Create it with do_database_cluster, or name one that exists.", cluster=name)
-    state = state_of(cluster)
     if field == "ca":
         return ca_certificate(client, cluster)
+    if pool is not None:
+        # A pool answers for the cluster: it has a port, a user and a database of its own.
+        cluster = {**cluster, **_pool(client, cluster, pool)}
+    state = state_of(cluster)
     if field in ("host", "private_host", "port"):
         return str(_known(state, field, name))
     if field == "database":
@@ -36,6 +39,15 @@ def connection_field(client: Client, name: str, field: str, *, user: str | None 
     if field == "password":
         return password
     return _uri(cluster, state, login, password, database)
+
+
+def _pool(client: Client, cluster: Mapping[str, Any], pool: str) -> dict[str, Any]:
+    try:
+        found = client.get(path("databases", cluster["id"], "pools", pool))["pool"]
+    except NotFoundError as error:
+        message = f"The database cluster {cluster['name']} has no connection pool {pool}. Create it with do_database_pool."
+        raise OpsError(message, cluster=cluster["name"], pool=pool) from error
+    return {key: found.get(key) for key in ("connection", "private_connection")}
 
 
 def _known(state: Mapping[str, Any], field: str, name: str) -> Any:

@@ -216,3 +216,27 @@ def test_a_connection_is_told_field_by_field(field: str, user: str | None, value
         ("GET", f"{where}/ca"): {"ca": {"certificate": "UEVN"}},
     }
     assert connection_field(Client(Script(answers)), "pg", field, user=user) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "user", "value"),
+    [
+        ("port", None, "25061"),
+        ("user", None, "shop"),
+        ("password", None, "p00l"),
+        ("password", "other", "other's"),
+        ("uri", None, "postgresql://shop:p00l@db.example:25061/pool?sslmode=require"),
+    ],
+)
+def test_a_connection_pool_has_a_connection_of_its_own(field: str, user: str | None, value: str) -> None:
+    where = f"/v2/databases/{FOUND['id']}"
+    connection = {**CONNECTION, "port": 25061, "user": "shop", "password": "p00l", "database": "pool"}
+    answers = {
+        ("GET", "/v2/databases"): {"databases": [FOUND]},
+        ("GET", f"{where}/pools/pool"): {"pool": {"name": "pool", "connection": connection}},
+        ("GET", f"{where}/pools/none"): Answer(404, {"message": "not found"}),
+        ("GET", f"{where}/users/other"): {"user": {"name": "other", "password": "other's"}},
+    }
+    assert connection_field(Client(Script(answers)), "pg", field, user=user, pool="pool") == value
+    with pytest.raises(OpsError, match="do_database_pool"):
+        connection_field(Client(Script(answers)), "pg", field, pool="none")
