@@ -244,6 +244,19 @@ def test_a_fault_makes_neither_two_nor_none(account: Account, path: str, fault: 
     assert account.control("GET", "faults")["faults"] == []
 
 
+def test_a_fleet_that_is_not_waited_for_is_made_at_once_and_finished_by_the_run_that_waits(account: Account) -> None:
+    account.control("PUT", "settings", {"boot_seconds": 1})
+    made = account.both("do_droplet", {**FLEET, "wait": False})
+    assert {each["status"] for each in made["droplets"]} == {"new"}
+    assert not account.both("do_droplet", {**FLEET, "wait": False})["changed"]
+    done = account.both("do_droplet", FLEET)
+    assert {each["status"] for each in done["droplets"]} == {"active"}
+    # What cannot be given to a droplet that is not there yet is waited for all the same.
+    address = account.request("POST", "/v2/reserved_ips", {"region": "fra1"})[1]["reserved_ip"]["ip"]
+    more = account.both("do_droplet", {**FLEET, "count": 4, "wait": False, "reserved_ips": [address]})
+    assert more["droplets"][0]["reserved_ip"] == address
+
+
 def test_a_refused_request_names_the_field(account: Account) -> None:
     account.control("PUT", "settings", {"droplet_limit": 1})
     said = account.module("do_droplet", FLEET)

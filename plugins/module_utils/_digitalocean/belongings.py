@@ -65,9 +65,16 @@ class Belongings:
 
     def give(self, members: Members, now: Mapping[str, State], wanted: Mapping[str, State]) -> None:
         """Bring what members have from elsewhere to what they should have. Backup policies are actions of the droplets themselves."""
-        homeless = [droplet for name, droplet in members.items() if name in wanted and now[name].get("project") != wanted[name].get("project")]
+        homeless = [_urn(droplet) for name, droplet in members.items() if name in wanted and now[name].get("project") != wanted[name].get("project")]
         if homeless:
-            self._client.post(path("projects", self._project, "resources"), {"resources": [_urn(droplet) for droplet in homeless]})
+            where = path("projects", self._project, "resources")
+            create_once(
+                homeless,
+                lambda urns: self._client.post(where, {"resources": list(urns)}),
+                lambda urns: [urn for urn in urns if urn not in self._urns()],
+                self._clock,
+                doing=f"Moving to project {self._spec.project}:",
+            )
         self.give_reserved_ips(members, wanted)
         self._give_volumes(members, now, wanted)
 

@@ -105,6 +105,8 @@ class Fleet:
         for name, droplet in self._droplets.standing.items():
             if name in now and (now[name]["size"] != after[name]["size"] or marked(droplet, RESIZE)):
                 self._resize(name, after[name]["size"])
+        moved = [name for name in now if any(now[name].get(key) != after[name].get(key) for key in ("reserved_ip", "volumes"))]
+        self._droplets.wait_ready(moved)
         members = {name: self._droplets.standing[name] for name in now}
         self._belongings.give(members, now, after)
 
