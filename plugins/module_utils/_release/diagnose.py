@@ -130,7 +130,8 @@ def _containers(app: str, runner: Runner, log_lines: int, found: list[str]) -> l
 
 def _container(inspected: Mapping[str, Any]) -> dict[str, Any]:
     labels, state = inspected["Config"]["Labels"], inspected["State"]
-    health = (state.get("Health") or {}).get("Status", "")
+    # A container that ended keeps its last health, which says nothing any more.
+    health = (state.get("Health") or {}).get("Status", "") if state["Running"] else ""
     said = state["Status"] if state["Running"] else f"{state['Status']} with code {state['ExitCode']}"
     # 137 and 143 are how a container ends that was told to; a release that was stopped is no failure.
     failed = health == "unhealthy" or state["OOMKilled"] or state.get("Restarting") or (not state["Running"] and state["ExitCode"] not in (0, 137, 143))

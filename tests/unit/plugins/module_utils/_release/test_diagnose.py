@@ -123,6 +123,15 @@ def break_journal(host: Host) -> None:
     path.write_text('{"seq": 1}\n')
 
 
+def test_a_release_that_was_stopped_is_no_failure(host: Host) -> None:
+    """Its containers keep the health that they had when they ended."""
+    assert host.containers is not None
+    stopped = container(number=3, Status="exited", Running=False, ExitCode=0, Health={"Status": "unhealthy"})
+    stopped["Config"]["Labels"]["groundcrew.slot"] = "b"
+    host.containers.append(stopped)
+    assert host.look()["application"]["findings"] == []
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
