@@ -198,6 +198,17 @@ def test_a_fault_at_the_creation_makes_neither_two_nor_none(
     assert not account.both(module, arguments)["changed"]
 
 
+@pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}, {"status": 429, "retry_after": 0}], ids=["answer lost", "503", "429"])
+@pytest.mark.parametrize("change", MATRIX[0][3][:3] + MATRIX[0][3][5:6], ids=["firewall", "maintenance", "resize", "upgrade"])
+def test_a_fault_at_a_change_is_survived(account: Account, hurried: None, change: dict[str, Any], fault: dict[str, Any]) -> None:
+    account.both("do_database_cluster", CLUSTER)
+    account.control("PUT", "settings", {"boot_seconds": 0.3})
+    account.control("POST", "faults", {"method": "PUT", "path": "/v2/databases/*", **fault})
+    changed = account.module("do_database_cluster", {**CLUSTER, **change})
+    assert changed["changed"] and changed["database_cluster"]["status"] == "online", changed
+    assert not account.both("do_database_cluster", {**CLUSTER, **change})["changed"]
+
+
 def test_a_read_that_fails_is_tried_again(account: Account, hurried: None) -> None:
     for fault in ({"status": 500, "times": 2}, {"status": 429, "retry_after": 0}, {"drop": True}):
         account.control("POST", "faults", {"method": "GET", "path": "/v2/databases", **fault})

@@ -103,8 +103,15 @@ class Managed(Resource):
         if self._seen and self._kind.state(self._seen)["size"] != after["size"] and "storage_size_mib" not in self._wanted:
             # Another size comes with storage of its own.
             after = {field: value for field, value in after.items() if field != "storage_size_mib"}
-        if self._patience.wait:
-            super()._update(update, after)
-            return
-        super()._update(replace(update, settles=False), after)
-        self._told.update({field: after[field] for field in update.fields if field in after})
+        try:
+            super()._update(update if self._patience.wait else replace(update, settles=False), after)
+        except OpsError as error:
+            # Refused: perhaps because it was sent twice, after an answer that got lost, and the first one is under way or done.
+            if error.details.get("status") not in (409, 422):
+                raise
+            self._look_ready()
+            should = {field: after[field] for field in update.fields if field in after}
+            if self._seen is None or not should.items() <= self._state(self._seen).items():
+                raise
+        if not self._patience.wait:
+            self._told.update({field: after[field] for field in update.fields if field in after})
