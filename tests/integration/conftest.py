@@ -19,6 +19,7 @@ from localcloud import lifecycle
 from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
+from tests.integration import do_requests
 from tests.integration.do_inprocess import account, records
 from tests.integration.release_host import ReleaseHost, launch
 
@@ -89,6 +90,18 @@ class TestCloud:
         """Kill the API where it stands and serve it again from the same state."""
         lifecycle.kill_api(self.cloud)
         lifecycle.up(self.cloud)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _recorded() -> Iterator[None]:
+    """Where GROUNDCREW_RECORD_REQUESTS names a file, it gets one request of each kind that modules made in this process."""
+    file = os.environ.get("GROUNDCREW_RECORD_REQUESTS")
+    if not file:
+        yield
+        return
+    with do_requests.recording() as found:
+        yield
+    do_requests.write(found, Path(file))
 
 
 @pytest.fixture(scope="session")
