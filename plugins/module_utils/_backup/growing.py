@@ -16,7 +16,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 MIB = 1024 * 1024
-# S3 takes 10,000 parts of at least 5 MiB. They become larger with their number, so that a file of 530 GiB fits.
+# S3 takes 10,000 parts of at least 5 MiB. They become larger with their number, so that a file of 490 GiB fits.
 PARTS = ((1000, 8 * MIB), (2000, 16 * MIB), (3000, 32 * MIB), (10_000, 64 * MIB))
 SMALLEST_PART = 5 * MIB
 
@@ -78,7 +78,7 @@ class File:
         for number, size in PARTS:
             if self.parts < number:
                 return size
-        raise OpsError(f"{self.path.name} has more parts than a store takes: a table of more than 530 GiB, compressed, cannot be streamed.")
+        raise OpsError(f"{self.path.name} has more parts than a store takes: a table of more than 490 GiB, compressed, cannot be streamed.")
 
     def look(self) -> bool:
         """Whether it has grown."""

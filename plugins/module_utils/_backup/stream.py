@@ -145,6 +145,7 @@ class Stream:
             self._failed()
 
     def _run(self) -> None:
+        self._note({path.name for path in self._folder.iterdir()}, set())  # what pg_dump began before it was watched
         while not self._stopped.is_set():
             ended = self._child.ended
             created, closed, missed = self._watch.wait(0 if ended and not self._outstanding else LOOK)
