@@ -100,7 +100,7 @@ def test_scale_takes_the_release_s_way_and_is_remembered(host: ReleaseHost, all_
 
 def test_a_timer_scales_by_what_it_sees_and_holds_what_it_cannot_see(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
     rules = [{"service": "worker", "minimum": 2, "maximum": 4, "queue": {"names": ["orders"]}}]
-    options = {"compose_app_scale_rules": rules, "compose_app_scale_redis": {"url": "redis://:never-shown@127.0.0.1:1"}}
+    options: dict[str, Any] = {"compose_app_scale_rules": rules, "compose_app_scale_redis": {"url": "redis://:never-shown@127.0.0.1:1"}}
     made = host.play(APPLICATION, verb="scale", compose_app_scale_every="1h", **options)
     assert not made.failed, made.message
     # Redis is not there: fewer than the minimum run, so two come, and more is not known.

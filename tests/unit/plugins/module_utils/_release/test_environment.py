@@ -77,7 +77,8 @@ def test_rules_are_added_changed_and_switched_off_by_id() -> None:
     assert found({"REGION": "nyc1"}, rules=[region]) == ["environment: REGION must be fra1 or ams3. (rule region)"]
     assert found({"REGION": "ams3"}, rules=[region]) == []
     assert found({"REDIS_URL": "redis://cache"}, rules=[{"id": "redis-tls", "disabled": "the cache is in the application's own network"}]) == []
-    assert found({"JWT_SECRET": LONG}, rules=[{"id": "jwt-secret", "min_length": 128}])[0].startswith("environment: JWT_SECRET has 64 characters; needs at least 128")
+    (violation,) = found({"JWT_SECRET": LONG}, rules=[{"id": "jwt-secret", "min_length": 128}])
+    assert violation.startswith("environment: JWT_SECRET has 64 characters; needs at least 128")
 
 
 @pytest.mark.parametrize(
