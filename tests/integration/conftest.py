@@ -20,10 +20,10 @@ from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
 from tests.integration import do_requests
-from tests.integration.do_inprocess import account, records
+from tests.integration.do_inprocess import account, hurried, records
 from tests.integration.release_host import ReleaseHost, launch
 
-__all__ = ["account", "cloud", "records"]
+__all__ = ["account", "cloud", "hurried", "records"]
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -21,6 +22,7 @@ from unittest import mock
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from localcloud.api.validation import SPECIFICATION
 from localcloud.records import Served, serving
 
@@ -103,3 +105,15 @@ def account(records: Served) -> Iterator[Account]:
     if broken:
         opened.control("DELETE", "violations")
     assert broken == [], broken
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses pass at once, for the modules only: the cloud keeps the time."""
+    slept = [0.0]
+
+    def sleep(_clock: Clock, seconds: float) -> None:
+        slept[0] += seconds
+
+    monkeypatch.setattr(Clock, "sleep", sleep)
+    monkeypatch.setattr(Clock, "monotonic", lambda _clock: time.monotonic() + slept[0])

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import time
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from tests.integration.do_inprocess import Account
 
 SECRETS = {"db": "postgresql://shop:pa55-w0rd@db/shop", "ghcr": "bot:t0ken-of-the-registry"}
@@ -42,18 +40,6 @@ def spec(**web: Any) -> dict[str, Any]:
 def phases(account: Account) -> list[str]:
     found = account.module("do_app_info", {"name": "shop"})["apps"]
     return [each["phase"] for each in found[0]["deployments"]]
-
-
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses pass at once, for the modules only: the cloud keeps the time."""
-    slept = [0.0]
-
-    def sleep(_clock: Clock, seconds: float) -> None:
-        slept[0] += seconds
-
-    monkeypatch.setattr(Clock, "sleep", sleep)
-    monkeypatch.setattr(Clock, "monotonic", lambda _clock: time.monotonic() + slept[0])
 
 
 def test_matrix(account: Account) -> None:

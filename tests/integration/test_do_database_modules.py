@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from tests.integration.do_inprocess import Account
 
 ORDER = {"engine": "pg", "size": "db-s-1vcpu-1gb", "region": "fra1", "num_nodes": 1}
@@ -59,18 +57,6 @@ def parent(account: Account) -> dict[str, Any]:
     for what, name in (("dbs", "other"), ("users", "somebody")):
         assert account.request("POST", f"/v2/databases/{made['id']}/{what}", {"name": name})[0] == 201
     return made
-
-
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses pass at once, for the modules only: the cloud keeps the time."""
-    slept = [0.0]
-
-    def sleep(_clock: Clock, seconds: float) -> None:
-        slept[0] += seconds
-
-    monkeypatch.setattr(Clock, "sleep", sleep)
-    monkeypatch.setattr(Clock, "monotonic", lambda _clock: time.monotonic() + slept[0])
 
 
 @pytest.mark.parametrize(("module", "found", "first", "changes"), MATRIX, ids=[row[0] for row in MATRIX])
