@@ -92,7 +92,11 @@ def test_scale_takes_the_release_s_way_and_is_remembered(host: ReleaseHost, all_
         assert more.result["replicas"] == {"api": 3, "worker": 3}
         assert len(host.ssh("docker ps -q --filter label=groundcrew.application=rude").split()) == 6
         assert host.deploy("1.1.0", **all_in_one).changed == 0
+        bands = {name: {"up": 0.0, "down": 0.0} for name in ("cpu", "memory", "latency_ms", "requests")}
+        busy = [{"service": "api", "maximum": 3, "signals": {**bands, "requests": {"up": 100000.0, "down": 0.0}}}]
+        seen = host.play(APPLICATION, verb="scale", check=True, compose_app_scale_rules=busy)
         fewer = scale(1)
+    assert seen.changed == 0 and all(name in seen.result["reasons"]["api"] for name in bands), seen.result
     assert not fewer.failed, fewer.message
     assert len(host.ssh("docker ps -q --filter label=groundcrew.application=rude").split()) == 2
     assert report.failed == 0, report.as_dict()
@@ -135,6 +139,7 @@ def test_diagnose_names_what_is_wrong(host: ReleaseHost, all_in_one: dict[str, A
     assert host.play(APPLICATION, verb="diagnose").result["findings"] == []
 
 
+@pytest.mark.slow
 def test_a_failed_release_is_told_with_its_reason(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
     sick = {**all_in_one, "compose_app_environment": environment(SICK="yes"), "compose_app_health": {"timeout": 3.0}}
     assert host.deploy("1.0.0", **sick).failed
