@@ -13,7 +13,6 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
 
-PROTECT = "protect"
 # On a droplet as long as something that was begun with it is not done, so that the next run can finish it.
 REPLACEMENT = "groundcrew:replacement"  # stands beside the droplet of the same name, or in its place
 RESIZE = "groundcrew:resize"  # was running, and has to run again

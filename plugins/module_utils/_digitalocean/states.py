@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import MARKS, PROTECT, FleetSpec, comparable, fingerprint
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import MARKS, FleetSpec, comparable, fingerprint
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.policy import State, natural
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Object
+from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.policy import PROTECT
 
 # Known at creation only: the API does not tell them afterwards.
 GIVEN = ("ssh_keys", "user_data")

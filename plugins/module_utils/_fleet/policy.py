@@ -74,12 +74,14 @@ def members(fleet: Membership, current: Mapping[str, bool]) -> list[str]:
         return []
     if fleet.prefix is None:
         return list(fleet.names)
-    prefix, count = fleet.prefix, fleet.count or 0
+    if fleet.count is None:
+        raise OpsError(f"count is not given, so how many {fleet.noun}s {fleet.prefix}-1, {fleet.prefix}-2 ... there should be is not known.", missing=["count"])
+    prefix, count = fleet.prefix, fleet.count
     protected = [name for name, safe in current.items() if safe]
     if len(protected) > count:
         raise OpsError(
             f"count is {count}, but {len(protected)} {fleet.noun}s have the tag {PROTECT!r} ({', '.join(sorted(protected))})."
-            f" Take the tag off one, or raise count.",
+            f" Take the tag off one of them, or raise count.",
             protected=sorted(protected),
         )
     # A protected member counts first, so the highest number among the others is the one that goes.

@@ -14,7 +14,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._fleet import polic
 from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.policy import Membership
 
 
-def counted(count: int, **more: int | bool) -> Membership:
+def counted(count: int | None, **more: int | bool) -> Membership:
     return Membership("host", prefix="shop", count=count, **more)  # type: ignore[arg-type]
 
 
@@ -53,6 +53,7 @@ def test_an_absent_fleet_has_no_members_and_no_limit() -> None:
 @pytest.mark.parametrize(
     ("fleet", "current", "said"),
     [
+        (counted(None), there(1), "count is not given"),
         (counted(1), there(1, 2, 3), "more than max_delete=1 allows"),
         (counted(1, max_delete=9), there(1, 2, safe=(1, 2)), "2 hosts have the tag 'protect'"),
         (counted(0, present=False), there(1, safe=(1,)), "shop-1 would be removed but has the tag 'protect'"),
