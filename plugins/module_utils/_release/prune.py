@@ -70,16 +70,16 @@ class Prune:
     def __init__(self, params: Params, runner: Runner | None = None) -> None:
         self._name = params["name"]
         self._runner = runner or Runner()
+        self._going: list[Image] = []
         self._store = Store(params["root"] or f"/opt/groundcrew/{self._name}")
 
     def plan(self) -> Plan:
         images = self._engine_images()
         # While a release is in progress nothing goes: it may be about to start what it pulled.
-        going = [] if self._store.read().pending else removable(images, self._used(), *self._needed())
-        before = {"images": {image.id: list(image.references) for image in images if image in going}}
-        steps = tuple(f"remove image {', '.join(image.references) or image.id} ({image.size // 2**20} MiB)" for image in going)
-        self._going = going
-        return Plan("prune" if going else "none", before, {"images": {}} if going else before, steps)
+        self._going = [] if self._store.read().pending else removable(images, self._used(), *self._needed())
+        before = {"images": {image.id: list(image.references) for image in images if image in self._going}}
+        steps = tuple(f"remove image {', '.join(image.references) or image.id} ({image.size // 2**20} MiB)" for image in self._going)
+        return Plan("prune" if steps else "none", before, {"images": {}} if steps else before, steps)
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
         with self._store.open(uuid.uuid4().hex[:12]):

@@ -43,6 +43,7 @@ class Scale:
         self._params = params
         self._runner = runner or Runner()
         self._clock = clock or Clock()
+        self._reasons: dict[str, str] = {}
         self._rules = tuple(make_rule(rule) for rule in params["rules"])
         self._store = Store(params["root"] or f"/opt/groundcrew/{params['name']}", clock=self._clock)
         self._slots = {name: Slot(name, first_port) for name, first_port in params["slots"].items()}
