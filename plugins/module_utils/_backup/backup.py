@@ -131,9 +131,7 @@ class Backup:
         tools = find_tools(session.major, bin_dir=self._job.bin_dir)
         started_at = policy.timestamp(session.now())
         prefix = f"{policy.home(self._job.prefix, identity)}{backup_id}/"
-        truth, dumped, progress = self._dump(session, tools, folder, prefix, lease)
-        extra = (self._put_globals(tools, prefix),) if self._job.roles else ()
-        objects = tuple(sorted((*dumped, *extra), key=lambda record: record.name))
+        truth, objects, progress = self._dump(session, tools, folder, prefix, lease)
         # An upload whose beginning was answered twice has a twin that nobody completes.
         self._store.abort_uploads(prefix)
         self._require_stored(prefix, objects)
@@ -167,8 +165,10 @@ class Backup:
                 with Stream(self._store, folder, prefix, child, limits=job.limits, failed=session.cancel, sealer=self._sealer) as stream:
                     lease.tell = lambda stream=stream: dataclasses.asdict(stream.progress)
                     truth = session.truth(job.hash_limit)
+                    extra = (self._put_globals(tools, prefix),) if job.roles else ()
                     child.wait()
-                    return truth, stream.finish(), stream.progress
+                    objects = tuple(sorted((*stream.finish(), *extra), key=lambda record: record.name))
+                    return truth, objects, stream.progress
             except OpsError as error:
                 if attempt == ATTEMPTS or not _lock_lost(error):
                     raise

@@ -24,7 +24,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 
 
 class Loader:
-    """Restores one backup through one folder.
+    """Restores one backup through one folder: by one call of pg_restore if all of it may lie there and is wanted, else portion by portion.
 
     limit: bytes that may lie in the folder; a backup that is larger is read twice, once to be compared and once, portion by portion, to be restored.
     """
@@ -56,12 +56,16 @@ class Loader:
 
     def load(self, tools: Tools, database: Database, *, ownership: bool, choice: Choice) -> list[str]:
         """Restore: definitions, rows with the largest tables first, then indexes and constraints. The foreign keys that were left out."""
+        run = _Run(self, tools, database, ownership)
+        if self._whole and choice.all:
+            # Nothing to choose and all of it here: pg_restore itself fills its workers best.
+            run.restore(self._folder, f"--jobs={self._jobs}")
+            return []
         data = self._list(tools, "--section=data")
         chosen = frozenset(entry.dump_id for entry in data)
         if not choice.all:
             others = frozenset(entry.dump_id for entry in data if not entry.said.startswith("TABLE DATA "))
             chosen = others | contents.chosen_data(data, choice.of(self._manifest))
-        run = _Run(self, tools, database, ownership)
         run.restore(self._folder, "--section=pre-data")
         portions = contents.portions(self._dumped, data, chosen)
         try:

@@ -72,8 +72,8 @@ class S3Settings:
         return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
-def make_client(settings: S3Settings) -> Any:
-    """A boto3 client that suits the store."""
+def make_client(settings: S3Settings, session: Any = None) -> Any:
+    """A boto3 client that suits the store. Those of one session share what boto3 has to read, which takes longer than a request."""
     if not HAS_BOTO3:
         raise OpsError("boto3 is not installed for this Python: install python3-boto3 (Debian, Ubuntu) or the package boto3.")
     options: dict[str, Any] = {
@@ -88,7 +88,7 @@ def make_client(settings: S3Settings) -> Any:
         # From 1.36 on boto3 appends checksums as trailers, which some stores keep inside the object.
         options.update(request_checksum_calculation="when_required", response_checksum_validation="when_required")
     try:
-        return boto3.session.Session().client(
+        return (session or boto3.session.Session()).client(
             "s3",
             endpoint_url=settings.endpoint_url,
             region_name=settings.region,
@@ -108,9 +108,10 @@ class S3Store:
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
         self._where = settings.where
-        self._client = make_client(settings)
+        session = boto3.session.Session() if HAS_BOTO3 else None
+        self._client = make_client(settings, session)
         # boto3 knows IfNoneMatch and IfMatch since 1.35 only; a header added before signing works with every version.
-        self._conditional = make_client(settings)
+        self._conditional = make_client(settings, session)
         self._conditional.meta.events.register("before-sign.s3.PutObject", self._add_condition)
         self._condition = ("If-None-Match", "*")
         self._one_condition = Lock()
