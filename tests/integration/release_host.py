@@ -218,7 +218,7 @@ folder, state = sys.argv[1:]
 journal = folder + "/journal.jsonl"
 seen = len(open(journal).readlines())
 print("watching", flush=True)
-end = time.time() + 60
+end = time.time() + 120
 while time.time() < end:
     new = [json.loads(line) for line in open(journal).readlines()[seen:] if line.endswith("\\n")]
     if any((entry["kind"], entry.get("state")) == ("intent", state) for entry in new):

@@ -130,7 +130,7 @@ def test_a_run_killed_in_the_middle_is_mended_by_the_next(host: ReleaseHost, sta
     with host.load() as report:
         watcher = host.kill_at(state)
         killed = host.deploy(other)
-        assert watcher.wait(timeout=90) == 0 and watcher.stdout and watcher.stdout.read() == "killed\n"
+        assert watcher.wait(timeout=150) == 0 and watcher.stdout and watcher.stdout.read() == "killed\n"
         assert killed.failed
         assert host.serves().startswith(("1.0.0", "1.1.0"))
         mended = host.deploy(version)

@@ -20,6 +20,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 GENESIS = "0" * 64
+TAIL = 65536
 
 
 class Journal:
@@ -57,13 +58,13 @@ class Journal:
 
     def append(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Write one entry and return it once it is on disk."""
-        entries = self.read()
+        last = self._last()
         entry: dict[str, Any] = {
-            "seq": len(entries) + 1,
+            "seq": last["seq"] + 1 if last else 1,
             "at": round(self._clock.now(), 3),
             "kind": kind,
             **fields,
-            "previous": entries[-1]["hash"] if entries else GENESIS,
+            "previous": last["hash"] if last else GENESIS,
         }
         entry["hash"] = _digest(entry)
         line = json.dumps(entry, sort_keys=True).encode() + b"\n"
@@ -74,9 +75,26 @@ class Journal:
             os.fsync(handle)
         finally:
             os.close(handle)
-        if not entries:
+        if not last:
             sync_folder(self._path.parent)
         return entry
+
+    def _last(self) -> dict[str, Any] | None:
+        """The newest entry. Most appends need no more of a journal that may be long; the chain before it is checked by ``read``."""
+        try:
+            with open(self._path, "rb") as stream:
+                stream.seek(max(stream.seek(0, os.SEEK_END) - TAIL, 0))
+                lines = stream.read().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return None
+        try:
+            entry: dict[str, Any] = json.loads(lines[-1])
+            if entry["hash"] == _digest(entry):
+                return entry
+        except (IndexError, ValueError, KeyError, TypeError):
+            pass
+        entries = self.read()  # damaged, which this says, or longer than the tail
+        return entries[-1] if entries else None
 
     def _drop_cut_line(self) -> None:
         if not self._path.exists():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -21,6 +22,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.store impo
 DRAIN_INTERVAL = 0.05
 STEADY = 1.0
 STANDBY_TIMEOUT = 1.0
+PROBES_AT_ONCE = 4
 
 
 @dataclass
@@ -119,7 +121,8 @@ class Acts:
             ports = self._ports(new)
             if not ports:
                 return [(self._running(new, target) == self._wanted(target), 0.0)] * times
-            return [self.probe.measure(ports[number % len(ports)], self.settings.health, target.id) for number in range(times)]
+            with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+                return list(pool.map(lambda number: self.probe.measure(ports[number % len(ports)], self.settings.health, target.id), range(times)))
 
         def note(kind: str, **fields: object) -> None:
             self.note(kind, self.pending, "BAKING", **fields)

@@ -82,7 +82,7 @@ class Watch:
 
         Raises OpsError when the release may not keep the traffic, and says why.
         """
-        failed, silent, good = 0, 0, 0
+        failed, silent, good, reason = 0, 0, 0, None
         end = self._clock.monotonic() + self._gate.seconds
         baseline = dict(self._count())
         while good + silent + failed == 0 or self._clock.monotonic() < end:
@@ -105,7 +105,8 @@ class Watch:
             else:
                 good += 1
         if not good:
-            raise OpsError(f"The gate saw no sample that was good in {self._gate.seconds:g} s; {silent} told nothing, {failed} were bad.")
+            said = f", since {reason}" if reason else ""
+            raise OpsError(f"The gate saw no sample that was good in {self._gate.seconds:g} s: {failed} were bad{said}; {silent} told nothing.")
 
     def _sample(self, before: Mapping[str, Counters], after: Mapping[str, Counters]) -> Sample:
         seen = [between(before.get(name, Counters()), counters) for name, counters in after.items()]
