@@ -68,15 +68,17 @@ class Loader:
             chosen = others | contents.chosen_data(data, choice.of(self._manifest))
         run.restore(self._folder, "--section=pre-data")
         portions = contents.portions(self._dumped, data, chosen)
+        # What has no file comes first, such as the large objects themselves, which from 17 on are data. In the order of the dump.
+        filled = frozenset().union(*(portion.dump_ids for portion in portions))
+        bare = [entry.dump_id for entry in data if entry.dump_id in chosen - filled]
+        if bare:
+            with _listed(self._folder, bare) as option:
+                run.restore(self._folder, option)
         try:
             transfer.each(run.portion, portions, self._jobs)
         except BaseException:
             self._stop()
             raise
-        done = frozenset().union(*(portion.dump_ids for portion in portions))
-        if chosen - done:
-            with _listed(self._folder, chosen - done) as option:
-                run.restore(self._folder, option)
         without = {} if choice.all else contents.left_out(self._list(tools, "--verbose"), chosen)
         if without:
             after = [entry.dump_id for entry in self._list(tools, "--section=post-data") if entry.dump_id not in without]
