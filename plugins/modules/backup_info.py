@@ -69,6 +69,12 @@ options:
         description: How long the restore of the last drill may have taken.
         type: float
         default: 0
+  required:
+    description:
+      - The databases that have to have backups. One that has none is a finding.
+    type: list
+    elements: dict
+    default: []
   formats:
     description:
       - In which forms the report is returned as text as well.
@@ -198,6 +204,7 @@ SPEC = {
     "engine": {"type": "str", "choices": ["postgresql", "redis"]},
     "keep": {"type": "dict"},
     "limits": {"type": "dict", "options": options.LIMITS},
+    "required": {"type": "list", "elements": "dict", "default": []},
     "formats": {"type": "list", "elements": "str", "choices": ["json", "markdown", "html", "prometheus"], "default": []},
 }
 

@@ -63,6 +63,16 @@ options:
     type: str
     choices: [store, AES256, "aws:kms"]
     default: store
+  kms_key:
+    description:
+      - The key to encrypt with, for O(encryption=aws:kms). The account's own when omitted.
+    type: str
+  object_lock_days:
+    description:
+      - For so many days nobody can remove a version of an object without the permission to bypass governance retention, also not with the credentials
+        of the backups. Retention keeps backups that are locked. Omitted, locks stay as they are.
+      - Many stores can do that only in a bucket that is made with it.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -114,6 +124,9 @@ repository:
         - V(blocked), or V(unsupported) when the store cannot block it.
         - Null in check mode when the bucket does not exist yet and the store is not AWS.
       type: str
+    object_lock_days:
+      description: Days for which the store locks new objects, V(unsupported), or null.
+      type: raw
     unsupported:
       description: Which of these the store cannot do.
       type: list
@@ -131,6 +144,8 @@ SPEC = {
     "noncurrent_days": {"type": "int", "default": 7},
     "unfinished_days": {"type": "int", "default": 2},
     "encryption": {"type": "str", "choices": ["store", "AES256", "aws:kms"], "default": "store", "no_log": False},
+    "kms_key": {"type": "str", "no_log": False},
+    "object_lock_days": {"type": "int"},
 }
 
 

@@ -84,6 +84,11 @@ options:
         description: Nothing is removed when the newest backup is older. 0 for no such limit.
         type: float
         default: 0
+  sweep:
+    description:
+      - Also remove what runs that were killed have left. A run that is under way holds the lease of the database, and makes the task fail instead.
+    type: bool
+    default: false
   force:
     description:
       - Remove more than O(keep.most) in this run. No other rule is lifted.
@@ -127,6 +132,10 @@ removed:
   returned: success
   type: list
   elements: str
+swept:
+  description: How many unfinished runs were removed. 0 in check mode.
+  returned: success
+  type: int
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -136,6 +145,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspe
 
 SPEC = {
     "keep": {"type": "dict", "default": {}, "options": options.KEEP, "apply_defaults": True},
+    "sweep": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
 }
 

@@ -10,12 +10,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration import backup_servers, checkmode
 from tests.integration.test_redis_backup import PASSWORD, client, fill, server
 
 ROLE = "groundcrew.ops.redis"
 
 
+@pytest.mark.slow
 def test_backup_verify_and_restore_by_the_role(tmp_path: Path) -> None:
     with backup_servers.folder() as folder, backup_servers.seaweed(folder) as store, server(folder) as source, server(folder) as target:
         fill(source)

@@ -18,8 +18,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 
 RULE = "groundcrew"
 FIRST_REGION = "us-east-1"  # AWS names it nowhere: not in the answer, and not in the request that makes a bucket
-SHOWN = ("bucket", "region", "versioning", "encryption", "lifecycle", "public_access")
+SHOWN = ("bucket", "region", "versioning", "encryption", "lifecycle", "public_access", "object_lock_days")
 BLOCK = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+NO_LOCK = "ObjectLockConfigurationNotFoundError"
 CANNOT = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 # AWS says itself that a configuration is not seen at once.
 SETTLE_SECONDS = 120.0
@@ -37,11 +38,17 @@ BUCKET_ADVICE = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """Days for which overwritten and deleted objects, and unfinished uploads, are kept. ``encryption``: store, AES256 or aws:kms."""
+    """Days for which overwritten and deleted objects, and unfinished uploads, are kept.
+
+    encryption: store, AES256 or aws:kms. kms_key: the key for the last, the account's own when None.
+    object_lock_days: for so long nobody can remove a version of an object without a special permission; None leaves that as it is.
+    """
 
     noncurrent_days: int = 7
     unfinished_days: int = 2
     encryption: str = "store"
+    kms_key: str | None = None
+    object_lock_days: int | None = None
 
 
 class Bucket:
@@ -49,8 +56,11 @@ class Bucket:
 
     def __init__(self, settings: S3Settings, wanted: Wanted, client: Any = None, clock: Clock | None = None) -> None:
         require_name(settings.bucket)
-        for name, days in (("noncurrent_days", wanted.noncurrent_days), ("unfinished_days", wanted.unfinished_days)):
-            if days < 1:
+        if wanted.kms_key and wanted.encryption != "aws:kms":
+            raise OpsError("A key of KMS is given, and encryption is not aws:kms: choose one.", field="kms_key")
+        days_given = {name: getattr(wanted, name) for name in ("noncurrent_days", "unfinished_days", "object_lock_days")}
+        for name, days in days_given.items():
+            if days is not None and days < 1:
                 raise OpsError(f"{name} is {days}: a store counts whole days, from 1 on.", field=name)
         self._settings = settings
         self._wanted = wanted
@@ -72,6 +82,7 @@ class Bucket:
             "encryption": self._encryption(),
             "lifecycle": days_of(own[0]) if own else None,
             "public_access": self._public_access(),
+            "object_lock_days": self._object_lock(),
         }
 
     def desired(self, current: State | None) -> State | None:
@@ -84,7 +95,11 @@ class Bucket:
         if wanted.encryption != "store":
             if current and current["encryption"] == "unsupported":
                 raise OpsError(f"The store {self._settings.where} cannot be told how to encrypt: leave encryption to it (store).", field="encryption")
-            state["encryption"] = wanted.encryption
+            state["encryption"] = f"aws:kms {wanted.kms_key}" if wanted.kms_key else wanted.encryption
+        if wanted.object_lock_days is not None:
+            if current and current["object_lock_days"] == "unsupported":
+                raise OpsError(f"The store {self._settings.where} cannot lock objects: leave object_lock_days out.", field="object_lock_days")
+            state["object_lock_days"] = wanted.object_lock_days
         if self._settings.aws:
             region = self._region() if current is None or self._settings.region else current["region"]
             if current and current["region"] != region:
@@ -107,6 +122,7 @@ class Bucket:
             "encryption": self._encrypt,
             "versioning": self._enable_versioning,
             "lifecycle": self._put_rule,
+            "object_lock_days": self._lock,
         }
         changes = differences(before or {}, after)
         for field, change in steps.items():
@@ -128,9 +144,11 @@ class Bucket:
 
     def _create(self) -> None:
         there = {"CreateBucketConfiguration": {"LocationConstraint": self._region()}} if self._settings.aws and self._region() != FIRST_REGION else {}
+        # Many stores can lock objects only in a bucket that was made for it.
+        lockable = {"ObjectLockEnabledForBucket": True} if self._wanted.object_lock_days else {}
         try:
             with self._errors("make"):
-                self._client.create_bucket(**self._name, **there)
+                self._client.create_bucket(**self._name, **there, **lockable)
         except OpsError as error:
             # An answer that got lost makes boto3 ask again, and what its first attempt made is then there.
             if error.details.get("code") != "BucketAlreadyOwnedByYou":
@@ -146,12 +164,30 @@ class Bucket:
         if answer and "unsupported" in answer:
             return "unsupported"
         rules = ((answer or {}).get("ServerSideEncryptionConfiguration") or {}).get("Rules") or [{}]
-        return str((rules[0].get("ApplyServerSideEncryptionByDefault") or {}).get("SSEAlgorithm") or "none")
+        told = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
+        # The key is of interest to whoever named one; AWS may name its own.
+        key = told.get("KMSMasterKeyID") if self._wanted.kms_key else None
+        return f"{told['SSEAlgorithm']} {key}" if key else str(told.get("SSEAlgorithm") or "none")
 
-    def _encrypt(self, algorithm: str) -> None:
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+    def _encrypt(self, wanted: str) -> None:
+        algorithm, _space, key = wanted.partition(" ")
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm, **({"KMSMasterKeyID": key} if key else {})}}
         with self._errors("set the encryption of"):
             self._client.put_bucket_encryption(**self._name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    def _object_lock(self) -> int | str | None:
+        answer = self._read("read the object lock of", self._client.get_object_lock_configuration, absent=NO_LOCK, cannot={"unsupported": True})
+        if answer and "unsupported" in answer:
+            return "unsupported"
+        default = (((answer or {}).get("ObjectLockConfiguration") or {}).get("Rule") or {}).get("DefaultRetention") or {}
+        days: int | None = default.get("Days")
+        return days
+
+    def _lock(self, days: int) -> None:
+        # Governance: who has the permission to bypass it can remove a mistake of his own. Compliance would bind the owner of the bucket as well.
+        rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": days}}
+        with self._errors("lock the objects of"):
+            self._client.put_object_lock_configuration(**self._name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
 
     def _public_access(self) -> str:
         missing = "NoSuchPublicAccessBlockConfiguration"

@@ -90,6 +90,11 @@ def database(
     return {"line": line, "rows": rows, "findings": [finding.as_dict() for finding in _findings(line, entries, limits)]}
 
 
+def absent(engine: str, system_id: str | None, database: str) -> Finding:
+    """What is wrong with a database that should have backups and has none."""
+    return AGE.judge("/".join(part for part in (engine, system_id, database) if part), False, "it was never backed up")
+
+
 def last_drill(entries: Sequence[Entry]) -> tuple[Entry, Verification] | None:
     """The newest restore that was compared and equal, of whichever backup."""
     drills = [(entry, found) for entry in entries if (found := _drill(entry)) is not None]

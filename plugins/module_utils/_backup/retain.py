@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, retention
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.lease import Lease
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Entry, Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -22,6 +23,7 @@ class Retain:
     """An operation for ``_core.run.perform`` and for the command line. It touches the folder of one database only.
 
     locked: until when the store itself keeps an object, None when it does not.
+    sweep: also remove what runs that were killed have left, unless one is under way.
     force: remove more than ``keep.most`` in this run.
     """
 
@@ -34,6 +36,7 @@ class Retain:
         catalogue: Catalogue,
         *,
         locked: Callable[[str], str | None],
+        sweep: bool = False,
         force: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -46,6 +49,7 @@ class Retain:
         self._store = store
         self._catalogue = catalogue
         self._locked = locked
+        self._sweep = sweep
         self._force = force
         self._clock = clock or Clock()
         self._planned: list[retention.Decision] = []
@@ -57,7 +61,11 @@ class Retain:
         kept = {one.backup_id for one in self._planned if one.keep}
         steps = tuple(f"{'keep' if one.keep else 'remove'} {one.backup_id}: {one.reason}" for one in self._planned)
         after = {backup_id: what for backup_id, what in shown.items() if backup_id in kept}
-        return Plan("retain" if len(after) < len(shown) else "none", {"backups": shown}, {"backups": after}, steps)
+        left = sorted(self._catalogue.orphans(self._identity)) if self._sweep else []
+        steps += tuple(f"sweep {backup_id}: no run finished it" for backup_id in left)
+        return Plan(
+            "retain" if left or len(after) < len(shown) else "none", {"backups": shown, "unfinished": left}, {"backups": after, "unfinished": []}, steps
+        )
 
     def result(self, planned: Plan) -> Mapping[str, Any]:
         return self._told(self._planned, ())
@@ -69,7 +77,14 @@ class Retain:
             if not one.keep and refused is None:
                 removed.append(one.backup_id)
             decisions.append(one if refused is None else retention.Decision(one.backup_id, True, refused))
-        return self._told(decisions, removed)
+        return {**self._told(decisions, removed), "swept": self._swept(planned)}
+
+    def _swept(self, planned: Plan) -> int:
+        """A run that is under way holds the lease; what it has stored looks as if it was left."""
+        if not (planned.before or {}).get("unfinished"):
+            return 0
+        with Lease(self._store, self._home + policy.LEASE, f"the sweep of {self._identity.database}"):
+            return self._catalogue.sweep(self._identity)
 
     def _remove(self, backup_id: str) -> str | None:
         """Remove a backup, or say what speaks against it now: a hold that was placed since, or the store's own lock."""
@@ -84,7 +99,7 @@ class Retain:
         return None
 
     def _told(self, decisions: list[retention.Decision], removed: Any) -> dict[str, Any]:
-        return {"retention": [dataclasses.asdict(one) for one in decisions], "removed": list(removed)}
+        return {"retention": [dataclasses.asdict(one) for one in decisions], "removed": list(removed), "swept": 0}
 
 
 def decide(entries: list[Entry], keep: retention.Keep, now: float, *, force: bool = False) -> list[retention.Decision]:

@@ -104,7 +104,7 @@ def s3(params: Params) -> S3Settings:
 
 
 def repository(params: Params) -> Bucket:
-    wanted = Wanted(params["noncurrent_days"], params["unfinished_days"], params["encryption"])
+    wanted = Wanted(params["noncurrent_days"], params["unfinished_days"], params["encryption"], params.get("kms_key"), params.get("object_lock_days"))
     return Bucket(s3(params), wanted)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report, settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket, Wanted
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.inspection import inspect
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.locks import Locks
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.overview import Limits
@@ -100,6 +102,7 @@ def retain(params: Params) -> Retain:
         store(params),
         found,
         locked=Locks(s3(params)).until,
+        sweep=bool(params.get("sweep")),
         force=bool(params.get("force")),
     )
 
@@ -126,7 +129,12 @@ def holding(params: Params) -> Holding:
 def information(params: Params) -> dict[str, Any]:
     """Every backup and what is known about it, as a module returns it."""
     found = catalogue(params)
-    seen = overview_of(params, found, found.identities(params.get("database"), params.get("system_id"), params.get("engine")))
+    identities = found.identities(params.get("database"), params.get("system_id"), params.get("engine"))
+    seen = overview_of(params, found, identities)
+    for one in params.get("required") or ():
+        engine, system = one.get("engine") or "postgresql", one.get("system_id")
+        if not any((there.database, there.engine) == (one["database"], engine) and system in (None, there.system_id) for there in identities):
+            seen["findings"].append(overview.absent(engine, system, one["database"]).as_dict())
     return {**seen, "rendered": {name: report.FORMATS[name](seen) for name in params.get("formats") or ()}}
 
 
@@ -144,6 +152,13 @@ def overview_of(params: Params, found: Catalogue, identities: list[Identity]) ->
         "databases": [part["line"] for part in parts],
         "findings": [finding for part in parts for finding in part["findings"]],
     }
+
+
+def inspection(params: Params) -> dict[str, Any]:
+    """Whether a bucket is fit for backups, as a module returns it."""
+    bucket = Bucket(s3(params), Wanted())
+    found = inspect(bucket, store(params) if params.get("probe") else None, params["bucket"], policy.root(params.get("prefix") or ""))
+    return {"findings": [one.as_dict() for one in found]}
 
 
 class Reporting:

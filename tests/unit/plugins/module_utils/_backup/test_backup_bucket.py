@@ -26,6 +26,7 @@ MISSING = {
     "lifecycle_configuration": "NoSuchLifecycleConfiguration",
     "encryption": "ServerSideEncryptionConfigurationNotFoundError",
     "public_access_block": "NoSuchPublicAccessBlockConfiguration",
+    "object_lock_configuration": "ObjectLockConfigurationNotFoundError",
 }
 # What is answered without the envelope that it is sent in.
 ENVELOPES = ("CreateBucketConfiguration", "VersioningConfiguration", "LifecycleConfiguration")
@@ -112,6 +113,7 @@ def test_at_aws_everything_is_foretold_then_made_and_a_second_run_changes_nothin
         "encryption": "aws:kms",
         "lifecycle": {"noncurrent_days": 7, "unfinished_days": 2},
         "public_access": "blocked",
+        "object_lock_days": None,
         "unsupported": [],
     }
     assert store.written[:2] == ["create_bucket", "put_public_access_block"], "private before anything else"
@@ -287,3 +289,26 @@ def test_the_options_become_the_bucket():
         "lifecycle": {"noncurrent_days": 5, "unfinished_days": 1},
         "encryption": "AES256",
     }
+
+
+def test_locks_and_a_key_of_ones_own_are_made_once_and_changed_later():
+    store = Store()
+    noun = bucket(store, encryption="aws:kms", kms_key="alias/backups", object_lock_days=30)
+    planned, made = converge(noun)
+    assert (made["object_lock_days"], made["encryption"]) == (30, "aws:kms alias/backups")
+    assert noun.result(planned.after)["repository"] == made
+    assert store.there["location"] == {"ObjectLockEnabledForBucket": True}
+    assert not converge(noun)[0].changed
+    assert converge(bucket(store, object_lock_days=60))[1]["object_lock_days"] == 60
+    assert not converge(bucket(store))[0].changed, "left as it is"
+
+
+def test_locks_where_there_are_none_and_a_key_that_is_not_used_are_refused():
+    store = Store({"get_object_lock_configuration": "NotImplemented"})
+    converge(bucket(store, ELSEWHERE))
+    with pytest.raises(OpsError, match="cannot lock objects"):
+        converge(bucket(store, ELSEWHERE, object_lock_days=1))
+    with pytest.raises(OpsError, match="encryption is not aws:kms"):
+        bucket(store, kms_key="alias/backups")
+    with pytest.raises(OpsError, match="object_lock_days is 0"):
+        bucket(store, object_lock_days=0)

@@ -23,8 +23,12 @@ APP = Identity("postgresql", "1", "app")
 NOW = Moved().now()
 
 
+def catalogue_of(shelf):
+    return Catalogue(shelf, SIGNER, "")
+
+
 def look(shelf, limits=None, keep=None, identity=APP):
-    catalogue = Catalogue(shelf, SIGNER, "")
+    catalogue = catalogue_of(shelf)
     entries = catalogue.entries(identity)
     decisions = decide(entries, keep or Keep(), NOW)
     part = overview.database(identity, entries, decisions, catalogue.orphans(identity), NOW, limits or overview.Limits())
@@ -42,7 +46,7 @@ def seen():
     stock(shelf, APP, NOW - 40 * DAY, seconds=30)
     middle = stock(shelf, APP, NOW - 1.5 * DAY, seconds=12.5)
     newest = stock(shelf, APP, NOW - 3600, verdict=None)
-    catalogue = Catalogue(shelf, SIGNER, "")
+    catalogue = catalogue_of(shelf)
     catalogue.hold(APP, Hold(middle, "audit | <b>", "ann", policy.timestamp(NOW), None))
     catalogue.record(APP, Verification(newest, policy.moment(NOW - 60), "V6", "unverified", ("no server",), 1.0))
     shelf.put(f"{policy.home('', APP)}20270101T000000Z-00000001/data/toc.dat", b"left")
@@ -129,7 +133,7 @@ def test_metrics_parse_and_are_times_not_ages(seen):
 
 def test_the_report_of_the_command_line_fails_when_something_is_wrong_and_is_written_all_the_same(tmp_path, monkeypatch):
     shelf = Shelf()
-    monkeypatch.setattr(upkeep, "catalogue", lambda _params: Catalogue(shelf, SIGNER, ""))
+    monkeypatch.setattr(upkeep, "catalogue", lambda _params: catalogue_of(shelf))
     operation = upkeep.Reporting({"database": "app", "report_dir": str(tmp_path / "report")})
     with pytest.raises(OpsError, match="There is no backup of database app"):
         operation.apply(operation.plan())

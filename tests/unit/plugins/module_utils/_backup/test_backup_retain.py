@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock, Mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, retain
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
@@ -184,3 +186,22 @@ def test_a_check_that_could_not_run_takes_no_proof_away_and_one_that_failed_does
 def test_a_rule_below_zero_is_refused():
     with pytest.raises(OpsError, match="The rule daily is -1"):
         retention(Shelf(), Keep(daily=-1))
+
+
+def test_a_sweep_waits_for_the_lease_of_a_run_that_is_under_way(monkeypatch):
+    shelf = Shelf()
+    stock(shelf, APP, NOW)
+    left = f"{policy.home('', APP)}20250101T000000Z-00000001/data/toc.dat"
+    shelf.put(left, b"left")
+    assert not retention(shelf).plan().changed, "only on request"
+    operation = retention(shelf, sweep=True)
+    planned = operation.plan()
+    assert planned.steps[-1] == "sweep 20250101T000000Z-00000001: no run finished it"
+    held = Mock(side_effect=OpsError("Another run holds it"))
+    monkeypatch.setattr(retain, "Lease", held)
+    with pytest.raises(OpsError, match="Another run holds it"):
+        operation.apply(planned)
+    assert left in shelf.objects
+    monkeypatch.setattr(retain, "Lease", MagicMock())
+    assert operation.apply(planned)["swept"] == 1
+    assert left not in shelf.objects

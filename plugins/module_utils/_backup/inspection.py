@@ -1,0 +1,56 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a bucket is fit for backups: how it is configured, and whether its store does all that a backup needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import Check, Finding
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import State
+
+ROLE = "Run the verb main of role backup_repository."
+THERE = Check("repository.exists", "critical", "The bucket is there", ROLE)
+VERSIONS = Check("repository.versioning", "high", "What is deleted or overwritten can be brought back", ROLE)
+PRIVATE = Check("repository.public_access", "critical", "Nobody but those who are let in can read backups", ROLE)
+ENCRYPTED = Check("repository.encryption", "medium", "The store encrypts what it keeps", f"{ROLE} Or seal backups on their way, with an encryption key.")
+TIDY = Check("repository.lifecycle", "low", "The store removes unfinished uploads and old versions by itself", ROLE)
+USABLE = Check(
+    "repository.usable", "critical", "The store does all that a backup needs", "Correct what the evidence names: the credentials, the bucket, or the store."
+)
+
+
+def inspect(bucket: Bucket, store: Store | None, name: str, prefix: str) -> list[Finding]:
+    """Findings about a bucket. ``store``: given, it is written to and read from as a backup does."""
+    try:
+        state = bucket.read()
+    except OpsError as error:
+        return [THERE.judge(name, None, error.message)]
+    if state is None:
+        return [THERE.judge(name, False, "there is none of this name")]
+    return [THERE.judge(name, True, "it can be read"), *_configured(state, name), *([_usable(store, name, prefix)] if store else [])]
+
+
+def _configured(state: State, name: str) -> Iterator[Finding]:
+    yield VERSIONS.judge(name, state["versioning"] == "enabled", f"versioning is {state['versioning']}")
+    access: Any = state["public_access"]
+    # What a store cannot be asked is not known to be so.
+    yield PRIVATE.judge(name, None if access == "unsupported" else access == "blocked", f"public access is {access}")
+    told = state["encryption"]
+    yield ENCRYPTED.judge(name, None if told == "unsupported" else told != "none", f"encryption is {told}")
+    rule = state["lifecycle"]
+    yield TIDY.judge(name, bool(rule) and "altered" not in rule, f"the rule says {dict(rule)}" if rule else "there is no such rule")
+
+
+def _usable(store: Store, name: str, prefix: str) -> Finding:
+    """Write, read back, write on a condition, begin and abort an upload in parts, delete."""
+    try:
+        store.probe(prefix)
+    except OpsError as error:
+        return USABLE.judge(name, False, error.message)
+    return USABLE.judge(name, True, "it was written to, read back, written on a condition, and an upload in parts was begun and aborted")
