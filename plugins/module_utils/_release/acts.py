@@ -221,7 +221,7 @@ class Acts:
         try:
             self.probe.verify(self._ports(old), quick, old.release)
         except OpsError:
-            release = self.store.load(old.release)
+            release = self.store.load(old.release).sized(old.replicas)
             for kind in ("web", "worker"):
                 self.engine.start(release, old.slot, kind)
             self.probe.verify(self._ports(old), self.settings.health, old.release)

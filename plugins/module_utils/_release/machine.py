@@ -122,7 +122,7 @@ class Machine:
             raise OpsError(f"What is in progress here belongs to run {pending.run}, not to {run}. Prepare first: that finishes it or takes it back.")
         if pending.state not in PATH or (phase == "commit" and PATH.index(pending.state) < PATH.index("BAKING")):
             raise OpsError(f"Release {pending.target.release} is {pending.state} on this host and cannot go on with phase {phase}. Prepare again.")
-        target = self._store.load(pending.target.release)
+        target = self._store.load(pending.target.release).sized(pending.target.replicas)
         if target.id in elsewhere:
             self._store.write(policy.migrated(self._store.read(), target))
         reached = "released" if phase == "commit" else "baking" if "BAKING" in (*PHASES[phase], pending.state) else "prepared"
@@ -165,11 +165,11 @@ class Machine:
         wanted = pending.target.release == asked.target.id
         # Once the fleet has decided for a release, or its old slot is being stopped, there is no way back to it.
         if pending.state == "COMMITTED":
-            self._advance(PHASES["commit"], outcome, self._store.load(pending.target.release))
+            self._advance(PHASES["commit"], outcome, self._store.load(pending.target.release).sized(pending.target.replicas))
         elif policy.goes_forward(state, asked.target.id, asked.resume, asked.elsewhere) and self._acts.healthy(pending.target):
             path = PATH[PATH.index(pending.state) :]
             try:
-                self._advance(path[:-1] if wanted and asked.hold else path, outcome, self._store.load(pending.target.release))
+                self._advance(path[:-1] if wanted and asked.hold else path, outcome, self._store.load(pending.target.release).sized(pending.target.replicas))
             except OpsError:
                 # What was asked for is another release, and it can begin from the one that was gone back to.
                 if wanted or self._store.read().pending:

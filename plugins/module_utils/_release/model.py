@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SLOTS = ("a", "b")
@@ -140,6 +140,10 @@ class Release:
     def replicas(self) -> dict[str, int]:
         """Of what is rolled."""
         return {service.name: service.replicas for service in self.services if service.kind != "data"}
+
+    def sized(self, replicas: Mapping[str, int]) -> Release:
+        """The same release with other numbers: they are no part of its identity, so what is stored may have older ones."""
+        return replace(self, services=tuple(replace(service, replicas=replicas.get(service.name, service.replicas)) for service in self.services))
 
     def occupy(self, slot: str) -> Occupant:
         return Occupant(slot, self.id, self.web.name if self.web else None, self.replicas)

@@ -81,7 +81,7 @@ class Scaler:
         active = self._active()
         self._store.note("intent", run=run, state="SCALE", release=active.release, slot=active.slot, service=service, replicas=replicas)
         wanted = dataclasses.replace(active, replicas={**active.replicas, service: replicas})
-        release = _sized(self._store.load(active.release), wanted)
+        release = self._store.load(active.release).sized(wanted.replicas)
         if replicas < len(self._members(active, service)):
             self._write(wanted)
             self._shrink(wanted, service, replicas)
@@ -157,8 +157,3 @@ class Scaler:
     def _write(self, occupant: Occupant) -> None:
         self._store.seat(occupant)
         self._store.write(dataclasses.replace(self._store.read(), active=occupant))
-
-
-def _sized(release: Release, occupant: Occupant) -> Release:
-    services = tuple(dataclasses.replace(service, replicas=occupant.replicas.get(service.name, service.replicas)) for service in release.services)
-    return dataclasses.replace(release, services=services)

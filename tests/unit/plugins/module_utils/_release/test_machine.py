@@ -199,6 +199,18 @@ def test_a_release_in_phases_ends_like_one_in_one_piece(baking: Lab) -> None:
     assert baking.store.read().committed == (OLD.id, NEW.id)
 
 
+def test_a_release_in_phases_has_the_numbers_it_was_asked_for(lab: Lab) -> None:
+    """It is stored already, with the number of the time before: numbers are no part of its identity."""
+    lab.release(make("1.0.0", replicas=1))
+    lab.release(NEW)
+    with lab.run("fleet") as (machine, run):
+        machine.release(run, Request(make("1.0.0", replicas=2), hold=True))
+        for phase in ("migrate", "switch", "commit"):
+            machine.advance(run, phase)
+    active = lab.store.read().active
+    assert active and active.replicas["api"] == lab.world.counts[active.slot, "api"] == 2
+
+
 def test_taking_a_baking_release_back_starts_nothing(baking: Lab) -> None:
     baking.world.broken["start web"] = "no"
     with baking.run("by hand", steal=True) as (machine, run):
