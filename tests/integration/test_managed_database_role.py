@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration import checkmode
 from tests.integration.do_inprocess import Account
 
@@ -45,6 +47,7 @@ def playbook(work: Path, verb: str, clusters: list[dict[str, Any]]) -> Path:
     return path
 
 
+@pytest.mark.slow  # five playbooks
 def test_main_and_remove(account: Account, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts"
     inventory.write_text("localhost ansible_python_interpreter={{ansible_playbook_python}}\n")
