@@ -72,7 +72,7 @@ def redact(value: Any, secrets: Mapping[str, str]) -> Any:
     """A copy of an answer without the secrets, wherever in a text they stand; also as JSON writes them."""
     if isinstance(value, str):
         for secret, shown in sorted(secrets.items(), key=lambda pair: -len(pair[0])):
-            for written in {secret, secret.strip(), json.dumps(secret)[1:-1]}:
+            for written in (secret, secret.strip(), json.dumps(secret)[1:-1]):
                 value = value.replace(written, shown)
         return re.sub(r"(://[^/@\s:]*:)[^/@\s]+@", r"\1<secret>@", value)
     if isinstance(value, Mapping):

@@ -12,6 +12,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Release
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Application, Params, make_secrets
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.scale import scaled_to
 
 
 class Rollback:
@@ -55,7 +56,7 @@ class Rollback:
         store = self._application.store
         if self._reverts and self._state.active:
             return store.load(self._state.active.release), None
-        stored = store.load(policy.rollback_target(self._state, self._params["release"]))
+        stored = store.load(policy.rollback_target(self._state, self._params["release"])).sized(scaled_to(store.root))
         current = {secret.name: secret for secret in make_secrets(self._params["secrets"] or ())}
         secrets = tuple(current.get(secret.name, secret) for secret in stored.secrets)
         derived = policy.make_release(

@@ -149,8 +149,12 @@ def remembered(root: Path) -> dict[str, dict[str, Any]]:
 
 def as_scaled(services: Sequence[Service], root: Path) -> tuple[Service, ...]:
     """Services with the numbers that they were scaled to, so that a release of the same content changes nothing."""
-    record = remembered(root)
-    return tuple(replace(service, replicas=record[service.name]["replicas"]) if service.name in record else service for service in services)
+    numbers = scaled_to(root)
+    return tuple(replace(service, replicas=numbers.get(service.name, service.replicas)) for service in services)
+
+
+def scaled_to(root: Path) -> dict[str, int]:
+    return {service: record["replicas"] for service, record in remembered(root).items()}
 
 
 def _replicas(state: Mapping[str, Any] | None) -> dict[str, int]:
@@ -170,4 +174,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))
