@@ -6,3 +6,4 @@
 from __future__ import annotations
 
 from tests.integration.conftest import cloud as cloud
+from tests.integration.conftest import host as host

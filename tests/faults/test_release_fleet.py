@@ -1,0 +1,151 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet of three: one fails its gate and all go back; its controller dies and the next run goes on.
+
+The three are hosts of the inventory, each with an application, folder, lease and ports of its own, on one machine: the plays,
+the engine, the proxy and the kills are real, and the fleet costs one machine. They share the proxy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import figures
+from tests.integration.release_host import APP, Ran, ReleaseHost, environment
+
+PROXY = "groundcrew.ops.proxy"
+APPLICATION = "groundcrew.ops.compose_app"
+NUMBERS = (1, 2, 3)
+
+pytestmark = pytest.mark.slow
+
+
+def member(number: int, delay: float = 0.0) -> dict[str, Any]:
+    slots = {"a": 21000 + 200 * number, "b": 21100 + 200 * number}
+    return {"fleet_name": f"fleet{number}", "fleet_slots": slots, "fleet_port": 8100 + number, "fleet_delay": str(delay)}
+
+
+class Fleet:
+    """The play over three hosts. slow: hosts whose application answers too slowly for the gate, and well enough for its health probe."""
+
+    def __init__(self, host: ReleaseHost) -> None:
+        self.host = host
+
+    def variables(self, version: str, slow: tuple[int, ...] = (), **more: Any) -> dict[str, Any]:
+        return {
+            "fleet": {f"h{number}": member(number, 0.8 if number in slow else 0.0) for number in NUMBERS},
+            "compose_app_version": version,
+            "compose_app_name": "{{ fleet_name }}",
+            "compose_app_slots": "{{ fleet_slots }}",
+            "compose_app_proxy": {"url": "http://127.0.0.1:{{ fleet_port }}"},
+            "compose_app_files": [str(APP / "compose.api.yml")],
+            "compose_app_services": [{"name": "api", "kind": "web", "port": 3000}],
+            "compose_app_environment": environment(DELAY_SECONDS="{{ fleet_delay }}"),
+            "compose_app_batches": [1, "100%"],
+            "compose_app_bake_seconds": 4,
+            "compose_app_lease_seconds": 10,
+            "compose_app_lease_wait": 60,
+            **more,
+        }
+
+    def deploy(self, version: str, slow: tuple[int, ...] = (), **more: Any) -> Ran:
+        return self.host.play(APPLICATION, **self.variables(version, slow, **more))
+
+    def serves(self) -> list[str]:
+        """The version that each host's application names."""
+        asked = [f"curl -sf http://127.0.0.1:{8100 + number}/health/status" for number in NUMBERS]
+        return [answer.split('"release": "')[1].partition("-")[0] for answer in self.host.ssh("; echo; ".join(asked)).splitlines()]
+
+    def lengths(self) -> dict[int, int]:
+        return {number: len(self.host.journal(f"fleet{number}")) for number in NUMBERS}
+
+
+@pytest.fixture(scope="module")
+def fleet(host: ReleaseHost) -> Fleet:
+    applications = [{"name": f"fleet{number}", "slots": member(number)["fleet_slots"], "port": 8100 + number, "replicas": 1} for number in NUMBERS]
+    proxied = host.play(PROXY, proxy_applications=applications)
+    assert not proxied.failed, proxied.message
+    made = Fleet(host)
+    first = made.deploy("1.0.0")
+    assert not first.failed, first.message
+    return made
+
+
+def test_a_failed_gate_in_the_second_batch_takes_every_host_back(fleet: Fleet) -> None:
+    began = time.monotonic()
+    assert fleet.serves() == ["1.0.0"] * 3
+    before = fleet.lengths()
+    failed = fleet.deploy("1.1.0", slow=(3,))
+    assert failed.failed and "h3: " in failed.message and "answers took" in failed.message, failed.message
+    assert fleet.serves() == ["1.0.0"] * 3
+    cause = fleet.host.wait_for("failed", "BAKING", "fleet3", after=before[3])["at"]
+    turned = [fleet.host.wait_for("turned", "REVERTING", f"fleet{number}", after=before[number])["at"] for number in NUMBERS]
+
+    # The control: the same failure, with the others told to wait. They go on serving what the third one refused.
+    paused = fleet.deploy("1.1.0", slow=(3,), compose_app_on_failure="pause")
+    assert paused.failed
+    since = time.monotonic()
+    time.sleep(10)
+    waiting = fleet.serves()
+    held = figures.record(
+        "release.fleet_revert_seconds",
+        round(max(turned) - cause, 2),
+        unit="s from the failed gate until every host serves the old release",
+        of=len(turned),
+        target="<= 10",
+        seconds=time.monotonic() - began,
+        command="make faults",
+        control={"what": "compose_app_on_failure: pause", "value": round(time.monotonic() - since, 1), "red": waiting == ["1.1.0", "1.1.0", "1.0.0"]},
+    )
+    assert held and waiting == ["1.1.0", "1.1.0", "1.0.0"], (turned, waiting)
+
+    again = fleet.deploy("1.1.0", compose_app_resume="forward")
+    assert not again.failed, again.message
+    assert fleet.serves() == ["1.1.0"] * 3
+    assert fleet.deploy("1.1.0").changed == 0
+
+
+def test_a_host_is_taken_out_of_what_is_before_it_while_it_switches(fleet: Fleet, tmp_path: Path) -> None:
+    """The tasks around a switch run on each host, one batch after the other; a failure in one takes all back."""
+    old = fleet.serves()[0]
+    new = "1.1.0" if old == "1.0.0" else "1.0.0"
+    files = {}
+    for moment in ("before", "after", "broken"):
+        command = "false" if moment == "broken" else f"echo {moment} {{{{ fleet_name }}}} >> /root/order"
+        files[moment] = tmp_path / f"{moment}.yml"
+        files[moment].write_text(json.dumps([{"name": moment, "ansible.builtin.shell": command}]))
+    refused = fleet.deploy(new, compose_app_before_host=str(files["broken"]))
+    assert refused.failed and "h1: " in refused.message
+    assert fleet.serves() == [old] * 3
+    done = fleet.deploy(new, compose_app_before_host=str(files["before"]), compose_app_after_host=str(files["after"]))
+    assert not done.failed, done.message
+    assert fleet.serves() == [new] * 3
+    order = fleet.host.ssh("cat /root/order; rm /root/order").splitlines()
+    assert order[:2] == ["before fleet1", "after fleet1"]
+    assert sorted(order[2:4]) == ["before fleet2", "before fleet3"] and sorted(order[4:]) == ["after fleet2", "after fleet3"]
+
+
+@pytest.mark.parametrize(("number", "kind", "state"), [(1, "outcome", "PREPARED"), (1, "intent", "BAKING"), (3, "intent", "STARTED"), (2, "outcome", "BAKING")])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_dead_controller_leaves_every_host_serving_and_the_next_run_goes_on(fleet: Fleet, number: int, kind: str, state: str, same: bool) -> None:
+    old = fleet.serves()[0]
+    new = "1.1.0" if old == "1.0.0" else "1.0.0"
+    before = fleet.lengths()
+    play = fleet.host.begin(APPLICATION, **fleet.variables(new))
+    fleet.host.wait_for(kind, state, f"fleet{number}", after=before[number])
+    os.killpg(play.pid, signal.SIGKILL)
+    play.communicate()
+    assert set(fleet.serves()) <= {old, new}
+    wanted = new if same else old
+    resumed = fleet.deploy(wanted)
+    assert not resumed.failed, resumed.message
+    assert fleet.serves() == [wanted] * 3
+    assert fleet.deploy(wanted).changed == 0
