@@ -107,7 +107,7 @@ backup:
     point_in_time:
       description: Whether all keys are of one moment.
       type: bool
-    keys:
+    key_count:
       description: How many keys the server held at the end.
       type: int
     bytes:

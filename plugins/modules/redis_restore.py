@@ -136,7 +136,7 @@ restore:
     point_in_time:
       description: Whether all keys are of one moment.
       type: bool
-    keys:
+    key_count:
       description: How many keys were copied. Null for a file.
       type: int
     verdict:

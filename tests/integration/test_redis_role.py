@@ -51,7 +51,7 @@ def test_backup_verify_and_restore_by_the_role(tmp_path: Path) -> None:
 
         run("main")
         foretold = run("backup", arguments=("--check",))
-        assert run("backup", that=("redis_result.point_in_time", "redis_result['keys'] == 3008")) == foretold != frozenset()
+        assert run("backup", that=("redis_result.point_in_time", "redis_result.key_count == 3008")) == foretold != frozenset()
         assert len(run("verify", that=("redis_result.verdict == 'equal'", "redis_result.level == 'V5'"))) == 1
         there = {"redis_login_port": target["login_port"], "redis_system_id": f"127.0.0.1-{source['login_port']}"}
         assert len(run("restore", that=("redis_result.verdict == 'equal'",), **there)) == 1

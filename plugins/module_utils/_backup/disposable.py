@@ -50,10 +50,7 @@ POSTGRESQL = {
 @contextmanager
 def folder(staging: Path) -> Iterator[Path]:
     """A folder for one check. What killed checks left beside it is removed; that of one which still runs is locked."""
-    for left in staging.glob(f"{MARK}*"):
-        with _locked(left) as dead:
-            if dead:
-                shutil.rmtree(left, ignore_errors=True)
+    _sweep(staging)
     try:
         made = Path(tempfile.mkdtemp(prefix=MARK, dir=staging))
     except OSError as error:
@@ -66,6 +63,13 @@ def folder(staging: Path) -> Iterator[Path]:
             yield made
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+
+def _sweep(staging: Path) -> None:
+    for left in staging.glob(f"{MARK}*"):
+        with _locked(left) as dead:
+            if dead:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -198,7 +198,7 @@ def summary(manifest: Manifest) -> dict[str, Any]:
         "method": method,
         # Each key was read at its own moment, so what was written together may be there in part.
         "point_in_time": method == "snapshot",
-        "keys": manifest.truth.rows,
+        "key_count": manifest.truth.rows,
         "bytes": manifest.size,
     }
 

@@ -181,7 +181,13 @@ class RedisRestore:
     def apply(self, planned: Plan) -> Mapping[str, Any]:
         started = self._clock.monotonic()
         entry, _manifest, copy = self._choose()
-        result: dict[str, Any] = {"backup_id": entry.backup_id, "point_in_time": copy.is_snapshot, "keys": None, "verdict": "not compared", "differences": []}
+        result: dict[str, Any] = {
+            "backup_id": entry.backup_id,
+            "point_in_time": copy.is_snapshot,
+            "key_count": None,
+            "verdict": "not compared",
+            "differences": [],
+        }
         with disposable.folder(self._job.staging) as base:
             if self._job.path is not None:
                 fetched = copy.fetch(base / "staging")
@@ -194,7 +200,7 @@ class RedisRestore:
                 self._require_room(numbers)
                 truth = copy.truth()
                 with copy.loaded(base, max([USUAL_DATABASES - 1, *numbers]) + 1) as source:
-                    result["keys"], wrong = self._copy_keys(source, numbers, truth)
+                    result["key_count"], wrong = self._copy_keys(source, numbers, truth)
                 result.update(verdict="different" if wrong else "equal", differences=wrong)
         result["seconds"] = round(self._clock.monotonic() - started, 2)
         if result["differences"]:
