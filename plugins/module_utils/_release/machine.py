@@ -109,6 +109,8 @@ class Machine:
         elif self.drift():
             outcome.verdict = "repaired"
             self._repair(run, target)
+        elif outcome.seconds:
+            outcome.verdict = "released"  # an earlier run had begun it
         if not asked.hold:
             self._require_serving(target)
         return outcome

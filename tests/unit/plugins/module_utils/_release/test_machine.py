@@ -289,7 +289,8 @@ def test_a_host_of_a_fleet_serves_the_old_release_before_it_stops_the_new_one(la
 )
 def test_what_a_dead_run_left_baking_is_resumed(baking: Lab, target: Release, options: dict[str, Any], serves: Release) -> None:
     with baking.run("next", steal=True) as (machine, run):
-        machine.release(run, Request(target, **options))
+        verdict = machine.release(run, Request(target, **options)).verdict
+    assert verdict == ("released" if options or target is not OLD else "unchanged")
     assert (baking.serves, baking.store.read().pending) == (serves.id, None)
     committed = NEW.id in baking.store.read().committed
     assert committed == (target is NEW or "elsewhere" in options or options.get("resume") == "forward")
