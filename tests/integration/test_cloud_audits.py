@@ -69,7 +69,10 @@ def test_both_roles_fail_on_what_nobody_answers_for(objects: Account, tmp_path: 
         "managed_database_audit_fail_on": "critical",
         "ansible_python_interpreter": sys.executable,
     }
-    waived = {"droplet_audit_waivers": [{**waiver, "id": "droplet.firewall_rules"}], "managed_database_audit_waivers": [{**waiver, "id": "managed_database.public"}]}
+    waived = {
+        "droplet_audit_waivers": [{**waiver, "id": "droplet.firewall_rules"}],
+        "managed_database_audit_waivers": [{**waiver, "id": "managed_database.public"}],
+    }
 
     def audit(role: str, given: dict[str, Any]) -> dict[str, Any]:
         return {
