@@ -44,7 +44,8 @@ ROWS = """
         || ' Street', '2020-01-01'::timestamptz + n * interval '5 minutes' FROM generate_series(1, {customers}) n;
     INSERT INTO orders SELECT n, n % {customers} + 1, (ARRAY['new', 'paid', 'sent', 'done'])[n % 4 + 1], (n % 90000) / 100.0, '2024-01-01'::timestamptz +
         n * interval '20 seconds', CASE WHEN n % 3 = 0 THEN repeat('please deliver to the back door ', (n % 4)::int) END FROM generate_series(1, {orders}) n;
-    INSERT INTO items SELECT n, n / 3 + 1, 'SKU-' || lpad((n % 50000 * 7919 % 50000)::text, 6, '0'), n % 5 + 1, (n % 20000) / 100.0 FROM generate_series(1, {items}) n;
+    INSERT INTO items SELECT n, n / 3 + 1, 'SKU-' || lpad((n % 50000 * 7919 % 50000)::text, 6, '0'), n % 5 + 1,
+        (n % 20000) / 100.0 FROM generate_series(1, {items}) n;
     INSERT INTO events SELECT n, '2025-01-01'::timestamptz + n * interval '7 seconds', (ARRAY['view', 'click', 'cart', 'pay'])[n % 4 + 1],
         md5((n / 8)::text)::uuid,
         jsonb_build_object('page', '/shop/' || n % 5000, 'agent', 'Mozilla/5.0 (X11; Linux x86_64)', 'ref', md5(n::text), 'ms', n % 977)
