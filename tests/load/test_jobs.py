@@ -106,6 +106,7 @@ def run(jobs: Jobs, releases: int, each: int, longest: float, **environment: str
 
 
 def measure(jobs: Jobs, releases: int, each: int, longest: float, command: str) -> None:
+    """There have to be more jobs than the workers can begin at once, and long ones, so that some are at work whenever a worker is told to end."""
     began = time.monotonic()
     jobs.forget()
     jobs.release(0)
@@ -114,7 +115,7 @@ def measure(jobs: Jobs, releases: int, each: int, longest: float, command: str) 
     jobs.forget()
     # The control: a worker that drops its jobs when it is told to end, so that they run again elsewhere.
     jobs.release(0, RUDE="1")
-    control = run(jobs, 1, 20, 5.0, RUDE="1")
+    control = run(jobs, 1, each, longest, RUDE="1")
     figures.record(
         "release.jobs_lost",
         wrong,
@@ -132,9 +133,9 @@ def measure(jobs: Jobs, releases: int, each: int, longest: float, command: str) 
 
 @pytest.mark.slow
 def test_no_job_is_lost_or_run_twice_over_three_releases(jobs: Jobs) -> None:
-    measure(jobs, 3, 40, 3.0, "make load")
+    measure(jobs, 3, 60, 20.0, "make load")
 
 
 @pytest.mark.slow
 def test_no_job_is_lost_or_run_twice_over_fifty_releases(jobs: Jobs) -> None:
-    measure(jobs, 50, 20, 20.0, "make test-full")
+    measure(jobs, 50, 60, 20.0, "make load")
