@@ -203,6 +203,8 @@ def test_memory_does_not_grow_with_the_database(servers: tuple[dict[str, Any], P
     seconds, memory, made = bench.ours()
     print(f"\n{size / 1e9:.2f} GB in {seconds:.1f} s: {memory // MIB} MiB of memory, staging {made['staging']}")
     spent = time.monotonic() - started
-    figures.record("backup.memory_mib", -(-memory // MIB), unit="MiB", target="<= 200", seconds=spent, command="nox -s bench --no-venv -- -m slow", of=size // MIB)
+    figures.record(
+        "backup.memory_mib", -(-memory // MIB), unit="MiB", target="<= 200", seconds=spent, command="nox -s bench --no-venv -- -m slow", of=size // MIB
+    )
     assert memory <= 200 * MIB
     assert made["staging"]["peak"] <= STAGING * MIB
