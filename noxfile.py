@@ -95,6 +95,8 @@ def copy_of_collection(name: str) -> Path:
         target = copy / listed
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / listed, target, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
     return copy
 
 
@@ -125,8 +127,6 @@ def sanity(session: nox.Session) -> None:
     log = RESULTS / "sanity.log"
     RESULTS.mkdir(parents=True, exist_ok=True)
     with log.open("w") as stream:
-        subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
-        subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
         # pslint looks at PowerShell, of which there is none.
         command = ["ansible-test", "sanity", "--color", "no", "--python", PYTHON, "--skip-test", "pslint"]
         done = subprocess.run(command, cwd=copy, env={**os.environ, "HOME": str(home)}, stdout=stream, stderr=subprocess.STDOUT, check=False)
@@ -169,17 +169,30 @@ def importer(session: nox.Session) -> None:
         session.error("\n".join(findings) or "galaxy-importer did not complete")
 
 
+# A role that names an option which it does not have: linters pass over what they do not find.
+CONTROL = """\
+argument_specs:
+  main:
+    short_description: Show that mistakes are seen
+    description:
+      - See O(main:missing).
+    options: {}
+"""
+
+
 def docs(session: nox.Session) -> None:
-    """The documentation of plugins and roles: schema, markup, and references to what it depends on."""
-    session.run(
-        "antsibull-docs",
-        "lint-collection-docs",
-        "--plugin-docs",
-        "--validate-collection-refs=dependent",
-        "--disallow-unknown-collection-refs",
-        str(copy_of_collection("package")),
-        env={"ANSIBLE_COLLECTIONS_PATH": str(BUILD / "package")},
-    )
+    """The documentation of plugins and roles: schema, markup, and references to what it depends on. A planted mistake has to be the only one found."""
+    copy = copy_of_collection("package")
+    control = copy / "roles" / "control" / "meta" / "argument_specs.yml"
+    control.parent.mkdir(parents=True)
+    control.write_text(CONTROL)
+    subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+    options = ("--plugin-docs", "--validate-collection-refs=dependent", "--disallow-unknown-collection-refs")
+    command = ["antsibull-docs", "lint-collection-docs", *options, str(copy)]
+    done = subprocess.run(command, env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(BUILD / "package")}, capture_output=True, text=True, check=False)
+    findings = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if len(findings) != 1 or not findings[0].startswith(str(control)):
+        session.error("\n".join(["expected the planted mistake in roles/control and no other finding:", *findings]))
     session.run("antsibull-changelog", "lint")
 
 

@@ -37,7 +37,7 @@ attributes:
     support: full
 requirements:
   - Docker Engine and Compose v2 (Debian packages docker.io and docker-compose)
-  - HAProxy with a backend for the application, as the role M(groundcrew.ops.proxy) makes it
+  - HAProxy with a backend for the application, as the role P(groundcrew.ops.proxy#role) makes it
 options:
   phase:
     description:
