@@ -5,5 +5,6 @@
 
 from __future__ import annotations
 
-from tests.integration.conftest import cloud as cloud
-from tests.integration.conftest import host as host
+from tests.integration.conftest import cloud, host
+
+__all__ = ["cloud", "host"]

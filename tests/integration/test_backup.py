@@ -291,10 +291,15 @@ def test_a_full_disk_is_a_clear_failure_that_leaves_nothing(source: dict[str, An
 
     full = {**source, "staging_dir": str(tiny_disk)}
     send = store.Upload.part
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(3)
+        return send(*arguments)
+
     with pytest.MonkeyPatch.context() as patch:
         # The estimate let it through, as it does for data that compresses badly, and the store takes nothing for a while.
         patch.setattr(transfer, "require_space", lambda *_arguments: None)
-        patch.setattr(store.Upload, "part", lambda *arguments: time.sleep(3) or send(*arguments))
+        patch.setattr(store.Upload, "part", slowly)
         with pytest.raises(OpsError, match="No space left on device"):
             back_up(full)
         patch.setattr(loader, "limit", lambda *_arguments: 1 << 30)

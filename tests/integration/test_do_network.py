@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -466,7 +467,7 @@ def test_a_key_of_a_run_that_was_cut_off_is_made_anew(account: Account, tmp_path
     key = {"name": "k", "secret_file": str(tmp_path / "k")}
     with monkeypatch.context() as cut:
         keep = "ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.spaces.SpacesKey._keep_secret"
-        cut.setattr(keep, lambda *_arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        cut.setattr(keep, Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             account.module("do_spaces_key", key)
     [orphan] = account.request("GET", "/v2/spaces/keys")[1]["keys"]

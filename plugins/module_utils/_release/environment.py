@@ -58,7 +58,8 @@ RULES = (
         "database-tls",
         _DATABASE_URL,
         "does not ask for TLS. Add sslmode=verify-full (PostgreSQL), ssl-mode=VERIFY_IDENTITY (MySQL) or tls=true (MongoDB).",
-        matches=r"^(?!\w+(\+srv)?://)|^mongodb\+srv://|[?&](sslmode=(require|verify-ca|verify-full)|ssl-mode=(required|verify_ca|verify_identity)|(tls|ssl)=true)(&|$)",
+        matches=r"^(?!\w+(\+srv)?://)|^mongodb\+srv://"
+        r"|[?&](sslmode=(require|verify-ca|verify-full)|ssl-mode=(required|verify_ca|verify_identity)|(tls|ssl)=true)(&|$)",
     ),
     Rule("redis-tls", r"(?:.*_)?(?:REDIS|VALKEY)_UR[LI]", "does not ask for TLS. Begin it with rediss://.", matches=r"^(rediss|valkeys)://"),
     Rule(

@@ -49,7 +49,7 @@ class FakeRedis:
         if command == "TIME":
             return [str(self._now), "0"]
         if command == "TYPE":
-            return f"+{ {list: 'list', dict: 'zset', str: 'string', type(None): 'none'}[type(value)] }"
+            return "+" + {list: "list", dict: "zset", str: "string", type(None): "none"}[type(value)]
         if command in ("LLEN", "ZCARD"):
             return len(value) if isinstance(value, list if command == "LLEN" else dict) else "-WRONGTYPE"
         if command == "LINDEX":
