@@ -93,15 +93,12 @@ class TestCloud:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _recorded() -> Iterator[None]:
-    """Where GROUNDCREW_RECORD_REQUESTS names a file, it gets one request of each kind that modules made in this process."""
-    file = os.environ.get("GROUNDCREW_RECORD_REQUESTS")
-    if not file:
-        yield
-        return
+def recorded() -> Iterator[dict[str, do_requests.Request]]:
+    """One request of each kind that modules made in this process so far; in the end in a file, where GROUNDCREW_RECORD_REQUESTS names one."""
     with do_requests.recording() as found:
-        yield
-    do_requests.write(found, Path(file))
+        yield found
+    if file := os.environ.get("GROUNDCREW_RECORD_REQUESTS"):
+        do_requests.write(found, Path(file))
 
 
 @pytest.fixture(scope="session")
