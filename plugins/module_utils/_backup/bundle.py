@@ -39,7 +39,8 @@ def unpack(bundle: Path, members: tuple[str, ...], folder: Path) -> None:
             if not entry.isreg() or entry.name not in members or "/" in entry.name or entry.name in (".", ".."):
                 raise OpsError(f"Bundle {bundle.name} holds {entry.name!r}, which the manifest does not name.", object=bundle.name)
             content = tar.extractfile(entry)
-            assert content is not None, "it is a regular file"
+            if content is None:
+                raise AssertionError("a regular file has content")
             with (folder / entry.name).open("wb") as stream:
                 while block := content.read(1024 * 1024):
                     stream.write(block)

@@ -169,8 +169,7 @@ class RedisRestore:
                 raise OpsError(f"{where} exists: a restore never overwrites. Give another path.")
             steps = [f"fetch {manifest.size} bytes, and compare them with the manifest", f"write {where}"]
         else:
-            assert self._job.server is not None
-            where = f"{self._job.server.host}:{self._job.server.port}"
+            where = f"{self._server.host}:{self._server.port}"
             self._require_room(self._numbers(copy))
             steps = [f"load {manifest.size} bytes into a server made for this", f"copy the keys to {where}, and compare them with the truth"]
         return Plan("restore", None, {"backup": entry.backup_id, "target": where, "keys": manifest.truth.rows}, tuple(steps))
@@ -214,14 +213,19 @@ class RedisRestore:
             raise OpsError(f"Backup {entry.backup_id} has no manifest, so it cannot be restored.")
         return entry, entry.manifest, Copy(self._store, entry.manifest, self._job.prefix, self._sealer, self._runner)
 
+    @property
+    def _server(self) -> Connection:
+        if self._job.server is None:
+            raise AssertionError("without a path there is a server")
+        return self._job.server
+
     def _numbers(self, copy: Copy) -> list[int]:
         truth = copy.truth()
         there = {int(number) for number in (*truth.keys_before, *truth.keys_after)}
         return sorted(there & set(self._job.databases) if self._job.databases else there)
 
     def _require_room(self, numbers: list[int]) -> None:
-        assert self._job.server is not None
-        with self._job.server.open(binary=True) as client:
+        with self._server.open(binary=True) as client:
             full = {number: counts[0] for number, counts in redis_truth.keyspace(client).items() if number in numbers}
         if full and not self._job.replace:
             told = ", ".join(f"{number} ({keys} keys)" for number, keys in full.items())
@@ -229,8 +233,7 @@ class RedisRestore:
 
     def _copy_keys(self, source: Mapping[int, Any], numbers: list[int], truth: redis_truth.RedisTruth) -> tuple[int, list[str]]:
         """How many were copied, and what is not as it should be."""
-        server = self._job.server
-        assert server is not None
+        server = self._server
         copied = 0
         with ExitStack() as stack:
             targets = {number: stack.enter_context(server.open(binary=True, database=number)) for number in {0, *numbers}}

@@ -203,9 +203,10 @@ class Stream:
             self._give(partial(self._complete, file, file.upload), partial(self._stored, file))
 
     def _part(self, file: File, length: int) -> None:
+        if file.upload is None:
+            raise AssertionError("a part belongs to an upload that has begun")
         start, data = file.content.read, file.take(length)
         file.waiting += 1
-        assert file.upload is not None, "it has begun"
         self._give(partial(self._send_part, file, file.upload, file.parts, data, start, length), partial(self._part_stored, file), len(data))
 
     def _bundle(self) -> None:

@@ -67,7 +67,9 @@ def make(path: Path, clock: Clock) -> Lease:
 @pytest.fixture
 def theirs(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease for a second at a time."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOLDER, str(path), "1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout and process.stdout.readline() == "held\n"
     yield process
     process.kill()
