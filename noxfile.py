@@ -15,7 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -30,13 +32,16 @@ COLLECTION = BUILD / "collections" / "ansible_collections" / "groundcrew" / "ops
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CLOUD = ("--name", "test", "--index", "1", "--dir", str(BUILD / "localcloud" / "test"))
 
+SLOW = "GROUNDCREW_SLOW"  # environment variable: whether the slow tests run, "yes" or "no"
+
 Part = Callable[[nox.Session], None]
 
 
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
-    """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full alone."""
+    """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full, load and faults alone."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    chosen = () if session.name in ("test_full", "load", "faults") else ("-m", "not slow")
+    slow = os.environ.get(SLOW, "yes" if session.name in ("load", "faults") else "no") == "yes"
+    chosen = () if slow else ("-m", "not slow")
     session.run("pytest", f"--junitxml={RESULTS / name}.xml", *chosen, *arguments, *session.posargs, env=environment)
 
 
@@ -233,51 +238,71 @@ def bench(session: nox.Session) -> None:
     pytest(session, "bench", "tests/benchmarks")
 
 
-# The cheap parts come first; those that need the local cloud stand together.
-TEST: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, integration, faults, molecule, e2e)
-ON_LOCAL_CLOUD: frozenset[Part | None] = frozenset({integration, faults, molecule})
+# Two lanes for two cores: what only reads the tree, beside what waits for hosts. The parts of the second share the local cloud.
+READING: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity)
+ON_LOCAL_CLOUD: tuple[Part, ...] = (integration, faults, molecule)
 
 
-@contextmanager
-def leaving_cloud_up(leave: bool) -> Iterator[None]:
-    """Whether the local cloud stays up behind what runs in here."""
-    before = os.environ.get("KEEP_CLOUD", "")
-    os.environ["KEEP_CLOUD"] = "1" if leave else before
-    try:
-        yield
-    finally:
-        os.environ["KEEP_CLOUD"] = before
+@dataclass(frozen=True)
+class Outcome:
+    part: str
+    seconds: float
+    ok: bool
+
+    def __str__(self) -> str:
+        return f"{self.part:<12} {self.seconds:6.0f} s  {'ok' if self.ok else 'FAILED'}"
 
 
-def run_parts(session: nox.Session, parts: tuple[Part, ...]) -> None:
-    """Run every part, whatever the ones before it came to, then say how long each took."""
+def run_part(part: Part, slow: str, *, keep_cloud: bool = False, log: Path | None = None) -> Outcome:
+    """One part in a process of its own; its output goes to a file where another lane is being read."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "nox", "--non-interactive", "--no-venv", "--noxfile", __file__, "--session", part.__name__]
+    environment = {**os.environ, SLOW: slow, "KEEP_CLOUD": "1" if keep_cloud else os.environ.get("KEEP_CLOUD", "")}
+    with log.open("wb") if log else nullcontext() as stream:
+        done = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT if log else None, check=False)
+    outcome = Outcome(part.__name__, time.monotonic() - started, done.returncode == 0)
+    print(outcome, flush=True)
+    return outcome
+
+
+def output(part: Part) -> Path:
+    """What a part printed that another one was read beside."""
+    return RESULTS / f"output-{part.__name__}.log"
+
+
+def read_the_tree(slow: str) -> list[Outcome]:
+    return [run_part(part, slow, log=output(part)) for part in READING]
+
+
+def use_the_cloud(slow: str, parts: tuple[Part, ...]) -> list[Outcome]:
+    return [run_part(part, slow, keep_cloud=part is not parts[-1]) for part in parts]
+
+
+def run_parts(session: nox.Session, slow: str, *more: Part) -> None:
+    """Run every part, whatever the others come to, then say how long each took. The whole job comes last: it leaves nothing behind."""
     shutil.rmtree(RESULTS, ignore_errors=True)
-    lines, failed = [], []
-    for part, following in zip(parts, (*parts[1:], None), strict=True):
-        started = time.monotonic()
-        try:
-            with leaving_cloud_up({part, following} <= ON_LOCAL_CLOUD):
-                part(session)
-            outcome = "ok"
-        except (nox.command.CommandFailed, nox.sessions._SessionQuit) as error:
-            session.warn(f"{part.__name__}: {error}")
-            outcome = "FAILED"
-            failed.append(part.__name__)
-        lines.append(f"{part.__name__:<12} {time.monotonic() - started:6.0f} s  {outcome}")
-    print("\n".join(["", *lines]), flush=True)
+    RESULTS.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(read_the_tree, slow)
+        outcomes = use_the_cloud(slow, (*ON_LOCAL_CLOUD, *more))
+        outcomes = [*reading.result(), *outcomes, run_part(e2e, slow)]
+    for part in READING:
+        print(f"\n--- {part.__name__}\n{output(part).read_text()}")
+    print("\n".join(["", *map(str, outcomes)]), flush=True)
+    failed = [outcome.part for outcome in outcomes if not outcome.ok]
     if failed:
         session.error(f"failed: {', '.join(failed)}")
 
 
 def test(session: nox.Session) -> None:
     """Every test that fits into 35 minutes on 2 cores."""
-    run_parts(session, TEST)
+    run_parts(session, "no")
 
 
 def test_full(session: nox.Session) -> None:
     """Every test there is, the slow ones too."""
-    run_parts(session, (*TEST, load))
+    run_parts(session, "yes", load)
 
 
-for every in (*TEST, load, bench, test, test_full):
+for every in (*READING, *ON_LOCAL_CLOUD, load, e2e, bench, test, test_full):
     nox.session(name=every.__name__, python=False)(every)

@@ -66,6 +66,7 @@ def test_a_creation_that_is_killed_anywhere_ends_with_exactly_twenty(account: Ac
     assert blind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_replacement_that_is_killed_anywhere_is_finished(account: Account, batch: int) -> None:
     old = {**FLEET, "count": 2}
@@ -83,6 +84,7 @@ def test_a_replacement_that_is_killed_anywhere_is_finished(account: Account, bat
     assert points >= 2 * 12
 
 
+@pytest.mark.slow
 def test_a_resize_that_is_killed_anywhere_is_finished(account: Account) -> None:
     old = {**FLEET, "count": 1}
     new = {**old, "size": "s-1vcpu-2gb", "resize": True}
