@@ -123,7 +123,10 @@ def test_a_port_in_use_is_named_and_the_old_release_serves(host: ReleaseHost) ->
     assert host.serves() == before
 
 
-@pytest.mark.parametrize(("state", "version"), [("STARTED", "1.1.0"), ("SWITCHED", "1.0.0"), ("DRAINED", "1.1.0")])
+@pytest.mark.parametrize(
+    ("state", "version"),
+    [pytest.param("STARTED", "1.1.0", marks=pytest.mark.slow), ("SWITCHED", "1.1.0"), pytest.param("DRAINED", "1.0.0", marks=pytest.mark.slow)],
+)
 def test_a_run_killed_in_the_middle_is_mended_by_the_next(host: ReleaseHost, state: str, version: str) -> None:
     before = host.serves()
     other = "1.0.0" if before.startswith("1.1.0") else "1.1.0"

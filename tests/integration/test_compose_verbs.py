@@ -102,6 +102,7 @@ def test_scale_takes_the_release_s_way_and_is_remembered(host: ReleaseHost, all_
     assert report.failed == 0, report.as_dict()
 
 
+@pytest.mark.slow
 def test_a_timer_scales_by_what_it_sees_and_holds_what_it_cannot_see(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
     rules = [{"service": "worker", "minimum": 2, "maximum": 4, "queue": {"names": ["orders"]}}]
     options: dict[str, Any] = {"compose_app_scale_rules": rules, "compose_app_scale_redis": {"url": "redis://:never-shown@127.0.0.1:1"}}
@@ -147,6 +148,7 @@ def test_a_failed_release_is_told_with_its_reason(host: ReleaseHost, all_in_one:
     assert failure["state"] == "VERIFIED" and "HTTP 503" in failure["reason"]
 
 
+@pytest.mark.slow
 def test_maintain_removes_only_what_no_release_needs(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
     image = host.ssh("docker inspect --format '{{.Image}}' the-one-store").strip()
     host.ssh(f"printf 'FROM {image}\\nLABEL old=1\\n' | docker build -q -t $(docker image ls --format '{{{{.Repository}}}}' | grep rude | head -1):old -")

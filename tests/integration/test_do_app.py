@@ -105,7 +105,8 @@ def test_a_deployment_is_waited_for_when_that_is_wanted(account: Account, hurrie
     begun = account.both("do_app", {**APP, "wait": False})
     assert begun["changed"] and begun["app"]["deployment"]["phase"] != "ACTIVE"
     assert not account.both("do_app", {**APP, "wait": False})["changed"]
-    assert account.module("do_app", APP)["app"]["deployment"]["phase"] == "ACTIVE"
+    # The module's hours pass in the cloud's seconds.
+    assert account.module("do_app", {**APP, "wait_timeout": 1_000_000})["app"]["deployment"]["phase"] == "ACTIVE"
     assert len(phases(account)) == 1
 
 

@@ -34,7 +34,7 @@ LOGINS = 500
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     with backup_servers.folder() as folder, backup_servers.postgres(folder) as server:
-        place = Place(folder, server, folder / "pg" / "log")
+        place = Place(folder, server, next(folder.glob("pg-*/log")))
         options = {"host": "127.0.0.1", "port": server["login_port"], "user": server["login_user"], "password": server["login_password"], "dbname": "postgres"}
         with closing(psycopg2.connect(**options)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
@@ -184,7 +184,7 @@ def test_an_open_session_of_the_old_one_holds_and_compromised_ends_it(place: Pla
     assert place.accepts(place.secret.current)
 
 
-@pytest.mark.parametrize("state", [State.SET, State.PUBLISHED])
+@pytest.mark.parametrize("state", [State.SET, pytest.param(State.PUBLISHED, marks=pytest.mark.slow)])
 def test_a_play_that_was_killed_is_continued(place: Place, state: State) -> None:
     old = place.secret.current
     before = len(place.records.entries(NAME))

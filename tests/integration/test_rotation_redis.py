@@ -80,6 +80,7 @@ def refused_by_changing_the_live_user(place: CachePlace) -> int:
     return len(consumers.refused)
 
 
+@pytest.mark.slow
 def test_an_open_session_of_the_old_one_holds_and_compromised_ends_it(place: CachePlace) -> None:
     old = place.secret.current
     with closing(place.connect(old)) as session:
@@ -97,6 +98,7 @@ def test_an_open_session_of_the_old_one_holds_and_compromised_ends_it(place: Cac
     assert place.accepts(place.secret.current)
 
 
+@pytest.mark.slow
 def test_rights_that_differ_send_the_rotation_back(place: CachePlace) -> None:
     old = place.secret.current
     with place.cache.open() as client:
@@ -109,6 +111,7 @@ def test_rights_that_differ_send_the_rotation_back(place: CachePlace) -> None:
     assert not place.play("main").changed
 
 
+@pytest.mark.slow
 def test_verify_logs_in_and_remove_takes_the_passwords_away(place: CachePlace) -> None:
     assert place.play("verify").rc == 0
     current = place.secret.current
