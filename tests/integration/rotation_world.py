@@ -31,6 +31,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model imp
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 from localcloud.shell import wait_until
+from tests.integration import backup_servers
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "shop/database"
@@ -200,9 +201,8 @@ def redis_server(folder: Path) -> Iterator[CachePlace]:
     acl = folder / "users.acl"
     acl.write_text(f"user default on >{ADMIN_PASSWORD} ~* &* +@all\n")
     log = folder / "redis.log"
-    process = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--aclfile", str(acl), "--logfile", str(log)]
-    )
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--aclfile", str(acl), "--logfile", str(log)]
+    process = subprocess.Popen(["redis-server", *options], executable=backup_servers.redis_program())
     place = CachePlace(folder, {"port": port}, log)
     try:
         wait_until("Redis to answer", lambda: not place.cache.refused() if accepting(port) else False, seconds=10, pause=0.1)

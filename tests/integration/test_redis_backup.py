@@ -31,7 +31,7 @@ def server(folder: Path, *more: str) -> Iterator[dict[str, Any]]:
     home = folder / f"redis-{port}"
     home.mkdir()
     argv = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(home), "--save", "", "--requirepass", PASSWORD, *more]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, executable=backup_servers.redis_program(), stdout=subprocess.DEVNULL)
     try:
         options = {"login_host": "127.0.0.1", "login_port": port, "login_user": "default", "login_password": PASSWORD, "ssl_mode": "disable", "ca_cert": None}
         disposable.wait_for("redis", lambda: answers(options), bool, timeout=20, interval=0.1)
