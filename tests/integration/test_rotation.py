@@ -34,7 +34,8 @@ LOGINS = 500
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     with backup_servers.folder() as folder, backup_servers.postgres(folder) as server:
-        place = Place(folder, server, next(folder.glob("pg-*/log")))
+        [log] = folder.glob("pg-*/log")
+        place = Place(folder, server, log)
         options = {"host": "127.0.0.1", "port": server["login_port"], "user": server["login_user"], "password": server["login_password"], "dbname": "postgres"}
         with closing(psycopg2.connect(**options)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
