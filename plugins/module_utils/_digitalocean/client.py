@@ -15,7 +15,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.port import Answer, Transport
 
 PER_PAGE = 200
-AT_ONCE = 4  # pages asked for side by side
+AT_ONCE = 10  # pages asked for side by side
 # Lists that the API answers whole; asking them for a page is not in its specification.
 UNPAGED = ("/v2/databases",)
 
