@@ -153,6 +153,16 @@ options:
   run:
     description: Name of the run that holds the lease. Phases of one release share it; without it each task is a run of its own.
     type: str
+  controller:
+    description: The process that makes the calls of O(run), as P(groundcrew.ops.controller#lookup) names it. Kept with the lease.
+    type: str
+    default: ""
+  orphan:
+    description:
+      - A run whose controller is gone, as P(groundcrew.ops.orphan#filter) tells. Its lease is taken over at once, but for a step of it that
+        still runs on the host, which is waited for.
+    type: str
+    default: ""
   resume:
     description:
       - What becomes of a release that an earlier run left in progress.

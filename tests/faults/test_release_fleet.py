@@ -9,6 +9,7 @@ the engine, the proxy and the kills are real, and the fleet costs one machine. T
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import PATH
 from tests import figures
 from tests.integration.release_host import APP, Ran, ReleaseHost, environment
 
@@ -51,8 +53,7 @@ class Fleet:
             "compose_app_environment": environment(DELAY_SECONDS="{{ fleet_delay }}"),
             "compose_app_batches": [1, "100%"],
             "compose_app_bake_seconds": 4,
-            "compose_app_lease_seconds": 10,
-            "compose_app_lease_wait": 60,
+            "compose_app_migration": {"service": "api", "command": ["true"]},
             **more,
         }
 
@@ -133,19 +134,39 @@ def test_a_host_is_taken_out_of_what_is_before_it_while_it_switches(fleet: Fleet
     assert sorted(order[2:4]) == ["before fleet2", "before fleet3"] and sorted(order[4:]) == ["after fleet2", "after fleet3"]
 
 
-@pytest.mark.parametrize(("number", "kind", "state"), [(1, "outcome", "PREPARED"), (1, "intent", "BAKING"), (3, "intent", "STARTED"), (2, "outcome", "BAKING")])
-@pytest.mark.parametrize("same", [True, False])
-def test_a_dead_controller_leaves_every_host_serving_and_the_next_run_goes_on(fleet: Fleet, number: int, kind: str, state: str, same: bool) -> None:
+def kill_the_controller(fleet: Fleet, number: int, state: str) -> tuple[str, str]:
+    """Kill the whole play once a host has done what belongs to a state; the version that served, and the one that was to come."""
     old = fleet.serves()[0]
     new = "1.1.0" if old == "1.0.0" else "1.0.0"
     before = fleet.lengths()
     play = fleet.host.begin(APPLICATION, **fleet.variables(new))
-    fleet.host.wait_for(kind, state, f"fleet{number}", after=before[number])
+    fleet.host.wait_for("outcome", state, f"fleet{number}", after=before[number])
     os.killpg(play.pid, signal.SIGKILL)
     play.communicate()
     assert set(fleet.serves()) <= {old, new}
+    return old, new
+
+
+# Every state of the fleet, on one host after the other; the migration is on the first one alone.
+@pytest.mark.parametrize(("number", "state", "same"), zip(itertools.cycle((3, 1, 2)), PATH, itertools.cycle((True, False)), strict=False))
+def test_a_dead_controller_leaves_every_host_serving_and_the_next_run_goes_on(fleet: Fleet, number: int, state: str, same: bool) -> None:
+    """The next run takes over at once: it comes from the machine of the dead one, where it is seen to be gone."""
+    old, new = kill_the_controller(fleet, number, state)
     wanted = new if same else old
     resumed = fleet.deploy(wanted)
     assert not resumed.failed, resumed.message
     assert fleet.serves() == [wanted] * 3
-    assert fleet.deploy(wanted).changed == 0
+    infos = [json.loads(fleet.host.ssh(f"cat /opt/groundcrew/fleet{each}/state.json")) for each in NUMBERS]
+    assert [info["pending"] for info in infos] == [None] * 3
+
+
+def test_where_nobody_can_tell_that_a_controller_is_dead_the_message_says_what_to_do(fleet: Fleet) -> None:
+    old, _new = kill_the_controller(fleet, 1, "BAKING")
+    foreign = 'sed -i \'s/"controller": "[^"]*"/"controller": "of another machine"/\' /opt/groundcrew/fleet1/lease.json'
+    fleet.host.ssh(foreign)
+    refused = fleet.deploy(old)
+    assert refused.failed
+    for said in ("run ", " of root ", "between two steps", "its lease is over in ", "-e compose_app_resume=forward", "-e compose_app_resume=back"):
+        assert said in refused.message, refused.message
+    back = fleet.deploy(old, compose_app_resume="back")
+    assert not back.failed and fleet.serves() == [old] * 3, back.message

@@ -22,10 +22,12 @@ from pathlib import Path
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import alive, boot, process
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 POLL = 0.5
+# Whoever knows that nobody will carry a run on waits this long for what is left of it on this host to end.
+ORPHANED = 60.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Grant:
 
     beat: monotonic time of the last sign of life, in the boot that ``boot`` names. seconds: how long it counts.
     process: id and start of the process at work; empty between two calls of a run.
+    controller: the process that makes the calls, on whatever machine.
     """
 
     token: int = 0
@@ -43,6 +46,7 @@ class Grant:
     beat: float = 0.0
     boot: str = ""
     process: str = ""
+    controller: str = ""
 
     @property
     def pid(self) -> int:
@@ -54,11 +58,15 @@ class Fenced(OpsError):
 
 
 class Lease:
-    """A lease on what lies in the folder of its file. seconds: how long it is held without a sign of life."""
+    """A lease on what lies in the folder of its file.
 
-    def __init__(self, path: str | Path, *, seconds: float = 60.0, clock: Clock | None = None) -> None:
+    seconds: how long it is held without a sign of life. remedy: what to do where the holder is known to be dead, for whoever is kept out.
+    """
+
+    def __init__(self, path: str | Path, *, seconds: float = 60.0, clock: Clock | None = None, remedy: str = "take the lease over") -> None:
         self._path = Path(path)
         self._seconds = seconds
+        self._remedy = remedy
         self._clock = clock or Clock()
         self._token = 0
         self._run = ""
@@ -76,16 +84,19 @@ class Lease:
         except (ValueError, TypeError) as error:
             raise OpsError(f"The lease {self._path} is damaged: {error}. Make sure that no run is at work, then remove it.") from error
 
-    def take(self, run: str, holder: str, *, steal: bool = False, wait: float = 0.0) -> None:
+    def take(self, run: str, holder: str, *, steal: bool = False, wait: float = 0.0, controller: str = "", orphan: str = "") -> None:
         """Hold the lease; a run that holds it already goes on with its token.
 
         steal: take it from whoever has it. wait: seconds to wait for a lease whose run shows no process on this host.
+        controller: the process that makes this run's calls. orphan: a run that nobody will carry on; what it still does here may end first.
         Raises OpsError naming the holder.
         """
-        deadline = self._clock.monotonic() + wait
-        while not self._try(run, holder, steal):
-            if self.read().process or self._clock.monotonic() >= deadline:
-                raise self._refusal(self.read())
+        began = self._clock.monotonic()
+        while not self._try(run, holder, steal, controller, orphan):
+            held = self.read()
+            left = orphan and held.run == orphan
+            if (held.process and not left) or self._clock.monotonic() >= began + (max(wait, ORPHANED) if left else wait):
+                raise self._refusal(held)
             self._clock.sleep(POLL)
 
     def check(self) -> None:
@@ -144,27 +155,29 @@ class Lease:
             stop.set()
             thread.join()
 
-    def _try(self, run: str, holder: str, steal: bool) -> bool:
+    def _try(self, run: str, holder: str, steal: bool, controller: str, orphan: str) -> bool:
         with self._locked():
             held = self.read()
-            another = held.run != run or (_alive(held.process) and held.pid != os.getpid())
-            if another and not steal and not self._free(held):
+            another = held.run != run or (alive(held.process) and held.pid != os.getpid())
+            if another and not steal and not self._free(held, orphan):
                 return False
             self._token, self._run = held.token + int(another), run
-            self._write(Grant(self._token, run, holder, self._seconds, self._clock.monotonic(), _boot(), _process(os.getpid())))
+            controller = controller or ("" if another else held.controller)
+            self._write(Grant(self._token, run, holder, self._seconds, self._clock.monotonic(), boot(), process(os.getpid()), controller))
             return True
 
-    def _free(self, held: Grant) -> bool:
-        if not held.run or held.boot != _boot() or (held.process and not _alive(held.process)):
+    def _free(self, held: Grant, orphan: str) -> bool:
+        if not held.run or held.boot != boot() or (held.process and not alive(held.process)):
             return True
-        return self._clock.monotonic() - held.beat > held.seconds
+        return (held.run == orphan and not held.process) or self._clock.monotonic() - held.beat > held.seconds
 
     def _refusal(self, held: Grant) -> OpsError:
         silent = self._clock.monotonic() - held.beat
         where = f"process {held.pid} on this host" if held.process else "between two steps"
         return OpsError(
             f"Another run works on {self._path.parent}: run {held.run} of {held.holder} ({where}, last sign of life {silent:.0f} s ago)."
-            f" Wait for it to end; without a sign of life for {held.seconds:.0f} s its lease is over. Where it is known to be dead, take the lease over.",
+            f" Wait for it to end; without a further sign of life its lease is over in {max(held.seconds - silent, 0):.0f} s."
+            f" Where it is known to be dead, {self._remedy}.",
             lease=asdict(held),
         )
 
@@ -177,20 +190,3 @@ class Lease:
         with open(self._path.with_suffix(".lock"), "a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _boot() -> str:
-    return BOOT.read_text(encoding="utf-8").strip()
-
-
-def _process(pid: int) -> str:
-    """A process by its id and its start, so that another one with the same id is told apart; empty when there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if fields[0] in "ZX" else f"{pid}:{fields[19]}"
-
-
-def _alive(process: str) -> bool:
-    return bool(process) and _process(int(process.partition(":")[0])) == process

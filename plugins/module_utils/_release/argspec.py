@@ -65,6 +65,8 @@ RELEASE: Spec = {
         },
     },
     "run": {"type": "str"},
+    "controller": {"type": "str", "default": ""},
+    "orphan": {"type": "str", "default": ""},
     "resume": {"type": "str", "choices": ["auto", "forward", "back"], "default": "auto"},
     "elsewhere": {"type": "list", "elements": "str", "default": []},
     "lease_seconds": {"type": "float", "default": 300.0},

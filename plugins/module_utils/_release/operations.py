@@ -72,7 +72,9 @@ class Application:
 
     def open(self, *, steal: bool = False) -> AbstractContextManager[None]:
         """Hold the lease. An operator who says what becomes of an earlier run's remains knows that it is dead."""
-        return self.store.open(self.run, steal=steal or self._params["resume"] != "auto", wait=self._params["lease_wait"])
+        params = self._params
+        steal = steal or params["resume"] != "auto"
+        return self.store.open(self.run, steal=steal, wait=params["lease_wait"], controller=params["controller"], orphan=params["orphan"])
 
     def active(self) -> Release | None:
         active = self.store.read().active

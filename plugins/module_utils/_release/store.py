@@ -48,6 +48,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
 )
 
 DATA = "groundcrew-data"
+REMEDY = "run again with -e compose_app_resume=forward to finish what it began, or with -e compose_app_resume=back to take that back"
 
 
 class Store:
@@ -59,22 +60,23 @@ class Store:
 
     def __init__(self, root: str | Path, *, secret_owner: int = 0, clock: Clock | None = None, lease_seconds: float = 60.0) -> None:
         self.root = Path(root)
-        self._lease = Lease(self.root / "lease.json", seconds=lease_seconds, clock=clock)
+        self._lease = Lease(self.root / "lease.json", seconds=lease_seconds, clock=clock, remedy=REMEDY)
         self._secret_owner = secret_owner
         self._clock = clock or Clock()
         self._journal = Journal(self.root / "journal.jsonl", self._clock)
 
     @contextmanager
-    def open(self, run: str, *, steal: bool = False, wait: float = 0.0) -> Iterator[None]:
+    def open(self, run: str, *, steal: bool = False, wait: float = 0.0, controller: str = "", orphan: str = "") -> Iterator[None]:
         """Make the folders and hold the lease, or say who holds it.
 
         A run that leaves a release in progress on purpose keeps the lease for its next call. One that fails gives it back: what it
         left is the next run's to finish.
         steal: take the lease from whoever has it. wait: seconds to wait for a run that shows no process on this host.
+        controller: the process that makes this run's calls. orphan: a run whose controller is gone.
         """
         for folder in ("releases", "slots", "logs"):
             (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
-        self._lease.take(run, holder(), steal=steal, wait=wait)
+        self._lease.take(run, holder(), steal=steal, wait=wait, controller=controller, orphan=orphan)
         try:
             with self._lease.beating():
                 yield

@@ -10,12 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core import lease as module
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.lease import Fenced, Lease
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
@@ -179,9 +179,33 @@ def test_a_damaged_file_is_named(path: Path, clock: Later) -> None:
         make(path, clock).take("mine", "me")
 
 
-def test_a_process_that_has_ended_is_not_alive() -> None:
-    process = subprocess.Popen(["true"])
-    process.wait()
-    assert module._process(process.pid) == ""
-    assert module._alive(module._process(os.getpid()))
-    assert not module._alive(f"{os.getpid()}:1")
+def test_an_orphan_s_lease_is_taken_at_once(path: Path, clock: Later) -> None:
+    first, before = make(path, clock), clock.more
+    first.take("theirs", "them", controller="a process")
+    first.pause()
+    make(path, clock).take("mine", "me", orphan="theirs")
+    assert (clock.more, make(path, clock).read().run) == (before, "mine")
+
+
+def test_what_an_orphan_still_does_here_ends_first(path: Path, theirs: subprocess.Popen[str]) -> None:
+    threading.Timer(1.0, theirs.kill).start()
+    Lease(path, seconds=SECONDS).take("mine", "me", orphan="theirs")
+    assert theirs.wait() == -signal.SIGKILL
+
+
+def test_a_run_that_came_after_the_orphan_keeps_its_lease(path: Path, clock: Later) -> None:
+    first = make(path, clock)
+    first.take("another", "them")
+    first.pause()
+    with pytest.raises(OpsError, match=r"run another of them .between two steps.* its lease is over in 60 s.*, take the lease over"):
+        make(path, clock).take("mine", "me", orphan="theirs")
+
+
+def test_a_run_keeps_its_controller_between_its_calls(path: Path, clock: Later) -> None:
+    first = make(path, clock)
+    first.take("mine", "me", controller="a process")
+    first.pause()
+    make(path, clock).take("mine", "me")
+    assert make(path, clock).read().controller == "a process"
+    make(path, clock).take("another", "me", steal=True)
+    assert make(path, clock).read().controller == ""
