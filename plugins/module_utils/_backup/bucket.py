@@ -150,7 +150,7 @@ class Bucket:
             with self._errors("make"):
                 self._client.create_bucket(**self._name, **there, **lockable)
         except OpsError as error:
-            # An answer that got lost makes boto3 ask again, and what its first attempt made is then there.
+            # An answer that got lost makes botocore ask again, and what its first attempt made is then there.
             if error.details.get("code") != "BucketAlreadyOwnedByYou":
                 raise
 

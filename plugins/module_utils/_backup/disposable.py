@@ -112,8 +112,7 @@ def redis(base: Path, databases: int, snapshot: Path | None = None) -> Iterator[
 
     base: from ``folder``.
     """
-    if connection.redis is None:
-        raise OpsError("The Python library redis is missing on this host: install Debian's package python3-redis.")
+    library = connection.library()
     home = _own_folder(base / "redis", None)
     program = next((found for name in ("redis-server", "valkey-server") if (found := shutil.which(name))), None) or _server_by_name(home)
     if snapshot is not None:
@@ -121,18 +120,18 @@ def redis(base: Path, databases: int, snapshot: Path | None = None) -> Iterator[
     socket = home / "socket"
     options = {"port": "0", "unixsocket": str(socket), "dir": str(home), "dbfilename": "dump.rdb", "save": "", "appendonly": "no", "databases": str(databases)}
     argv = [program, *(word for name, value in options.items() for word in (f"--{name}", value))]
-    clients = {number: connection.redis.Redis(unix_socket_path=str(socket), db=number, socket_timeout=600) for number in range(databases)}
+    clients = {number: library.Redis(unix_socket_path=str(socket), db=number, socket_timeout=600) for number in range(databases)}
 
     def ready() -> bool:
         try:
             return bool(clients[0].ping())
-        except connection.redis.exceptions.RedisError:
+        except library.exceptions.RedisError:
             return False  # not there yet, or still loading
 
     try:
         with running(argv, base / "redis.log", None, ready, signal.SIGKILL, LOAD_SECONDS):
             yield clients
-    except connection.redis.exceptions.RedisError as error:
+    except library.exceptions.RedisError as error:
         raise OpsError(f"The server made for this check did not answer: {error}") from error
     finally:
         for client in clients.values():
