@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import struct
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -91,12 +92,11 @@ def punch(descriptor: int, start: int, length: int) -> bool:
 
 
 def can_punch(folder: Path) -> bool:
-    """Whether this folder's file system gives space back behind what was read; tried on a small file."""
-    probe = folder / ".probe"
-    try:
-        with probe.open("wb") as stream:
-            stream.write(b"x" * 65536)
-            stream.flush()
-            return punch(stream.fileno(), 0, 65536) and allocated(probe) == 0
-    finally:
-        probe.unlink(missing_ok=True)
+    """Whether this folder's file system gives space back behind what was read; tried on a small file without a name beside it.
+
+    Not inside: pg_dump may be about to look, and it refuses a folder that is not empty.
+    """
+    with tempfile.TemporaryFile(dir=folder.parent) as stream:
+        stream.write(b"x" * 65536)
+        stream.flush()
+        return punch(stream.fileno(), 0, 65536) and os.fstat(stream.fileno()).st_blocks == 0

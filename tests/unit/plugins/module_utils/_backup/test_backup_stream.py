@@ -377,3 +377,16 @@ def test_a_manifest_of_before_bundles_is_still_read():
     old["objects"] = [{name: record[name] for name in ("name", "size", "sha256")} for record in old["objects"]]
     assert Manifest.from_dict(old) == backup
     assert backup.format == FORMAT
+
+
+def test_whether_holes_can_be_punched_is_tried_outside_the_folder_that_pg_dump_wants_empty(tmp_path):
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    watch = linux.Watch(folder)
+    linux.can_punch(folder)
+    assert watch.wait(0.1) == (set(), set(), False)
+    assert list(tmp_path.iterdir()) == [folder]
+    (folder / "probe").touch()  # the control: what is tried inside is seen, however short
+    (folder / "probe").unlink()
+    assert "probe" in watch.wait(1.0)[0]
+    watch.close()
