@@ -31,7 +31,7 @@ test: environment ## Runs every test that fits into 35 minutes on 2 cores; print
 test-full: environment ## Runs every test there is, the slow ones too
 	@$(NOX) test_full
 
-.PHONY: lint unit shape sanity importer docs integration molecule e2e
+.PHONY: lint unit shape sanity importer docs integration molecule e2e removal
 lint: environment ## Runs ansible-lint, yamllint, ruff, mypy and shellcheck
 unit: environment ## Runs the unit tests (no network)
 shape: environment ## Runs the tests of the architecture
@@ -41,7 +41,8 @@ docs: environment ## Checks the documentation of plugins, modules and roles
 integration: environment ## Runs the modules against the local cloud
 molecule: environment ## Runs the roles on real hosts in the local cloud
 e2e: environment ## Runs quickstart from nothing to nothing in a cloud of its own
-lint unit shape sanity importer docs integration molecule e2e:
+removal: environment ## Shows that nothing is left when the last local cloud is down
+lint unit shape sanity importer docs integration molecule e2e removal:
 	@$(NOX) $@
 
 .PHONY: bench

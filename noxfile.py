@@ -235,8 +235,13 @@ def faults(session: nox.Session) -> None:
 
 
 def e2e(session: nox.Session) -> None:
-    """Quickstart from nothing to nothing, in a cloud of its own."""
-    pytest(session, "e2e", "tests/e2e")
+    """Quickstart from nothing to nothing, in a cloud of its own; other clouds may be up."""
+    pytest(session, "e2e", "tests/e2e/test_quickstart.py")
+
+
+def removal(session: nox.Session) -> None:
+    """What is left when the last local cloud is down; no other one may be up."""
+    pytest(session, "removal", "tests/e2e/test_removal.py")
 
 
 def bench(session: nox.Session) -> None:
@@ -245,8 +250,8 @@ def bench(session: nox.Session) -> None:
     pytest(session, "bench", "tests/benchmarks")
 
 
-# Two lanes for two cores: what only reads the tree, beside what waits for hosts. The parts of the second share the local cloud.
-READING: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity)
+# Two lanes for two cores: what reads the tree and then has a cloud of its own, beside the parts that share the local cloud of the tests.
+BESIDE: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, e2e)
 ON_LOCAL_CLOUD: tuple[Part, ...] = (integration, faults, molecule)
 
 
@@ -277,8 +282,8 @@ def output(part: Part) -> Path:
     return RESULTS / f"output-{part.__name__}.log"
 
 
-def read_the_tree(slow: str) -> list[Outcome]:
-    return [run_part(part, slow, log=output(part)) for part in READING]
+def run_beside(slow: str) -> list[Outcome]:
+    return [run_part(part, slow, log=output(part)) for part in BESIDE]
 
 
 def use_the_cloud(slow: str, parts: tuple[Part, ...]) -> list[Outcome]:
@@ -286,15 +291,15 @@ def use_the_cloud(slow: str, parts: tuple[Part, ...]) -> list[Outcome]:
 
 
 def run_parts(session: nox.Session, slow: str, *more: Part) -> None:
-    """Run every part, whatever the others come to, then say how long each took. The whole job comes last: it leaves nothing behind."""
+    """Run every part, whatever the others come to, then say how long each took. The removal comes last: nothing else may be up."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
     install_packages(session)
     with ThreadPoolExecutor(1) as beside:
-        reading = beside.submit(read_the_tree, slow)
+        other = beside.submit(run_beside, slow)
         outcomes = use_the_cloud(slow, (*ON_LOCAL_CLOUD, *more))
-        outcomes = [*reading.result(), *outcomes, run_part(e2e, slow)]
-    for part in READING:
+        outcomes = [*other.result(), *outcomes, run_part(removal, slow)]
+    for part in BESIDE:
         print(f"\n--- {part.__name__}\n{output(part).read_text()}")
     print("\n".join(["", *map(str, outcomes)]), flush=True)
     failed = [outcome.part for outcome in outcomes if not outcome.ok]
@@ -312,5 +317,5 @@ def test_full(session: nox.Session) -> None:
     run_parts(session, "yes", load)
 
 
-for every in (*READING, *ON_LOCAL_CLOUD, load, e2e, bench, test, test_full):
+for every in (*BESIDE, *ON_LOCAL_CLOUD, load, removal, bench, test, test_full):
     nox.session(name=every.__name__, python=False)(every)

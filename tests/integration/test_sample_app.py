@@ -99,7 +99,20 @@ class Application:
             **environment,
         }
         variables = [word for name, value in told.items() for word in ("-e", f"{name}={value}")]
-        return ["--network", self.network, "--read-only", "--cap-drop", "ALL", "-v", f"{self.secrets}:/run/secrets:ro", *variables, self.image]
+        # The label says whose it is: other clouds' tests look at what is on the machine.
+        return [
+            "--label",
+            f"groundcrew.cloud={self.network.removeprefix('groundcrew-')}",
+            "--network",
+            self.network,
+            "--read-only",
+            "--cap-drop",
+            "ALL",
+            "-v",
+            f"{self.secrets}:/run/secrets:ro",
+            *variables,
+            self.image,
+        ]
 
     def run(self, *command: str, **environment: str) -> tuple[int, str]:
         done = subprocess.run(["docker", "run", "--rm", *self.arguments(**environment), *command], capture_output=True, text=True, check=False)
