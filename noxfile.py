@@ -38,11 +38,11 @@ Part = Callable[[nox.Session], None]
 
 
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
-    """Run pytest, which fails when it finds no test, and keep its counts. What is marked slow runs in test_full, load and faults alone."""
+    """Run pytest, which fails when it finds no test, and keep its counts; its slowest tests are listed. What is marked slow runs in test_full, load and faults alone."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     slow = os.environ.get(SLOW, "yes" if session.name in ("load", "faults") else "no") == "yes"
     chosen = () if slow else ("-m", "not slow")
-    session.run("pytest", f"--junitxml={RESULTS / name}.xml", *chosen, *arguments, *session.posargs, env=environment)
+    session.run("pytest", f"--junitxml={RESULTS / name}.xml", "--durations=12", "--durations-min=5", *chosen, *arguments, *session.posargs, env=environment)
 
 
 def files(*patterns: str) -> list[str]:
