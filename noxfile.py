@@ -38,7 +38,10 @@ Part = Callable[[nox.Session], None]
 
 
 def pytest(session: nox.Session, name: str, *arguments: str, **environment: str) -> None:
-    """Run pytest, which fails when it finds no test, and keep its counts; its slowest tests are listed. What is marked slow runs in test_full, load and faults alone."""
+    """Run pytest, which fails when it finds no test, and keep its counts; the slowest tests are listed.
+
+    What is marked slow runs in test_full, load and faults alone.
+    """
     RESULTS.mkdir(parents=True, exist_ok=True)
     slow = os.environ.get(SLOW, "yes" if session.name in ("load", "faults") else "no") == "yes"
     chosen = () if slow else ("-m", "not slow")
