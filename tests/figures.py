@@ -26,8 +26,8 @@ NAMES = {
     "rotation": ("logins_refused", "kill_points", "leaks"),
     "patch": ("requests_failed",),
     "site": ("second_run_seconds",),
-    "audit": ("checks",),
-    "diagnose": ("faults_named",),
+    "audit": ("checks", "seconds"),
+    "diagnose": ("faults_named", "seconds"),
     "dryrun": ("mismatches",),
     "report": ("accessibility_violations",),
 }
