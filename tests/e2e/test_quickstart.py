@@ -81,7 +81,7 @@ def kill_during(play: str) -> None:
 
 
 def traces() -> dict[str, set[str]]:
-    """What a quickstart could leave on this machine, outside this tree, without what bears the label of another cloud."""
+    """What a quickstart could leave on this machine, outside this tree, without what belongs to another cloud."""
 
     def lines(*argv: str) -> set[str]:
         return set(subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout.splitlines())
@@ -92,7 +92,7 @@ def traces() -> dict[str, set[str]]:
 
     return {
         "containers": objects("ps", "--all", name="Names"),
-        "volumes": objects("volume", "ls", name="Name"),
+        "volumes": objects("volume", "ls", "--filter", "dangling=true", name="Name"),  # those without a name are in use by other clouds' hosts
         "networks": objects("network", "ls", name="Name"),
         "processes": {line for line in lines("ps", "-eo", "args") if f"localcloud/{NAME}" in line or f"build/{NAME}" in line},
         "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if f"localcloud/{NAME}" in line or f"build/{NAME}" in line},
