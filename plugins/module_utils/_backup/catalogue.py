@@ -47,7 +47,8 @@ class Catalogue:
         """The backups of a database, oldest first, damaged ones too."""
         home = policy.home(self._prefix, identity)
         found = policy.group(self._store.listing(home), home)
-        return [self._entry(identity, backup_id, found[backup_id]) for backup_id in found if not policy.is_orphan(found[backup_id])]
+        there = [backup_id for backup_id in found if not policy.is_orphan(found[backup_id])]
+        return transfer.each(lambda backup_id: self._entry(identity, backup_id, found[backup_id]), there)
 
     def choose(self, identity: Identity, wanted: str) -> Entry:
         """The backup to restore. A named one must be whole; "latest" and "latest_verified" pass over those that are not."""
