@@ -104,8 +104,6 @@ def begin(world: World, droplet: Document, data: Document) -> Document:
         raise unprocessable("Droplet must be powered off to perform this action.")
     if kind == "rename" and not NAME.fullmatch(data.get("name") or ""):
         raise unprocessable("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
-    if kind == "power_on" and droplet["status"] == "active":
-        raise unprocessable("Droplet is already powered on.")
     if kind in ("power_off", "shutdown", "reboot") and droplet["status"] == "off":
         raise unprocessable("Droplet is already powered off.")
     if kind not in KINDS:
