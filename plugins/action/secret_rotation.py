@@ -21,7 +21,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine i
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.single import Assisted, Cutover, Probe
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.verify_set import VerifySet
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 
@@ -130,9 +129,9 @@ class ActionModule(ActionBase):
         patience = Patience(
             grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]
         )
-        store = FileStore(params["store_path"], VaultLibrary(params["vault_password_file"]))
-        records = FileRecords(params["store_path"])
-        return RotationPhase(request, store, records, _provider(params, store, run_module), patience)
+        opener = options.Opener(params, VaultLibrary)
+        store = opener.store()
+        return RotationPhase(request, store, opener.records(), _provider(params, store, run_module), patience)
 
 
 def _provider(params: Mapping[str, Any], store: Store, run_module: RunModule) -> Provider:

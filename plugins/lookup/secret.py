@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: secret
-short_description: Read a secret from the store of encrypted files
+short_description: Read a secret from its store
 version_added: 0.1.0
 description:
   - Reads a value that M(groundcrew.ops.secret) made. Pass it only to tasks that do not show it.
@@ -44,20 +44,24 @@ options:
     type: raw
     vars:
       - name: secret_predicted
+  store:
+    description:
+      - Where secrets are kept, as a dictionary with the options of O(groundcrew.ops.secret#module:store). Without it they are files in O(store_path).
+    type: raw
+    vars:
+      - name: secret_store
   store_path:
     description:
-      - The folder of the store.
+      - The folder of a store of files.
     type: str
-    required: true
     vars:
       - name: secret_store_path
     env:
       - name: GROUNDCREW_SECRET_STORE
   vault_password_file:
     description:
-      - The file with the password that encrypts the store, or an executable that prints it.
+      - The file with the password that encrypts a store of files or in a bucket, or an executable that prints it.
     type: str
-    required: true
     vars:
       - name: secret_vault_password_file
     env:
@@ -90,24 +94,27 @@ from ansible.utils.path import unfrackpath
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Version
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileStore
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.options import Opener
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Store
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[Any]:
         self.set_options(var_options=variables, direct=kwargs)
-        store = FileStore(self._resolved("store_path"), VaultLibrary(self._resolved("vault_password_file")))
+        paths = {option: self._resolved(option) for option in ("store_path", "vault_password_file")}
         try:
+            store = Opener({"store": self._templar.template(self.get_option("store")), **paths}, VaultLibrary).store()
             return [self._value(store, term) for term in terms]
         except OpsError as error:
             raise AnsibleLookupError(error.message) from error
 
-    def _resolved(self, option: str) -> str:
+    def _resolved(self, option: str) -> str | None:
         """A path. An option that comes from a variable arrives as it is written there, with its templates; so its type is not ``path``."""
-        return unfrackpath(self._templar.template(self.get_option(option)))
+        path = self._templar.template(self.get_option(option))
+        return unfrackpath(path) if path else None
 
-    def _value(self, store: FileStore, name: str) -> Any:
+    def _value(self, store: Store, name: str) -> Any:
         if self.get_option("field") == "fingerprint":
             predicted = self._templar.template(self.get_option("predicted")) or {}
             if name in predicted:

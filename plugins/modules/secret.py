@@ -10,8 +10,8 @@ module: secret
 short_description: Make a secret once, with stated entropy, and keep it encrypted
 version_added: 0.1.0
 description:
-  - Makes sure that a secret exists in a store of encrypted files. A value that exists is never overwritten and never returned.
-  - Run it on the control node (C(delegate_to=localhost)), where the store is. Encryption is done by the C(ansible-vault) command.
+  - Makes sure that a secret exists in a store. A value that exists is never overwritten and never returned.
+  - Run it on the control node (C(delegate_to=localhost)), where the store is or can be reached from. Files are encrypted by the C(ansible-vault) command.
   - Read values with the lookup P(groundcrew.ops.secret#lookup), change them with M(groundcrew.ops.secret_rotation).
 author:
   - groundcrew.ops contributors (@groundcrew)
@@ -134,6 +134,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspe
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
 
 SPEC = {
     "name": {"type": "str", "required": True},
@@ -153,7 +154,8 @@ def make(params: Mapping[str, Any]) -> SecretNoun:
         raise OpsError(f"A secret of kind {params['kind']} is always generated: leave value out.", field="value")
     if params["state"] == "present":
         wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"], params["algorithm"])
-    return SecretNoun(params["name"], wanted, *options.open_store(params), value=params["value"])
+    store = options.Opener(params, VaultCommand)
+    return SecretNoun(params["name"], wanted, store.store(), store.records(), value=params["value"])
 
 
 def main() -> None:

@@ -88,6 +88,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
 
 SPEC = {
     "names": {"type": "list", "elements": "str", "default": []},
@@ -96,7 +97,8 @@ SPEC = {
 
 
 def read(params: Mapping[str, Any]) -> dict[str, Any]:
-    store, records = options.open_store(params)
+    opener = options.Opener(params, VaultCommand)
+    store, records = opener.store(), opener.records()
     return {"secrets": [describe(name, store, records, params["max_age_days"]) for name in sorted(params["names"]) or store.names()]}
 
 

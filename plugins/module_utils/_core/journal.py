@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,33 +41,17 @@ class Journal:
             return []
         whole, _cut, _rest = self._path.read_bytes().rpartition(b"\n")
         entries: list[dict[str, Any]] = []
-        previous = GENESIS
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                entry = json.loads(line)
+                entries.append(json.loads(line))
             except ValueError as error:
                 raise OpsError(f"Line {number} of the journal {self._path} is not JSON: it was damaged.", journal=str(self._path), line=number) from error
-            if entry.get("previous") != previous or entry.get("hash") != _digest(entry):
-                raise OpsError(
-                    f"Line {number} of the journal {self._path} does not continue the chain: it was changed, or one before it was removed.",
-                    journal=str(self._path),
-                    line=number,
-                )
-            previous = entry["hash"]
-            entries.append(entry)
-        return entries
+        return chain(entries, str(self._path))
 
     def append(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Write one entry and return it once it is on disk."""
         last = self._last()
-        entry: dict[str, Any] = {
-            "seq": last["seq"] + 1 if last else 1,
-            "at": round(self._clock.now(), 3),
-            "kind": kind,
-            **fields,
-            "previous": last["hash"] if last else GENESIS,
-        }
-        entry["hash"] = _digest(entry)
+        entry = following(last, kind, self._clock.now(), fields)
         line = json.dumps(entry, sort_keys=True).encode() + b"\n"
         self._drop_cut_line()
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -105,6 +90,30 @@ class Journal:
             os.truncate(self._path, end)
 
 
-def _digest(entry: dict[str, Any]) -> str:
+def following(last: Mapping[str, Any] | None, kind: str, now: float, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry that comes after ``last``, None for the first one."""
+    entry: dict[str, Any] = {
+        "seq": last["seq"] + 1 if last else 1,
+        "at": round(now, 3),
+        "kind": kind,
+        **fields,
+        "previous": last["hash"] if last else GENESIS,
+    }
+    return {**entry, "hash": _digest(entry)}
+
+
+def chain(entries: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
+    """The entries, if each continues the one before it."""
+    previous = GENESIS
+    for number, entry in enumerate(entries, start=1):
+        if entry.get("previous") != previous or entry.get("hash") != _digest(entry):
+            raise OpsError(
+                f"Line {number} of the journal {where} does not continue the chain: it was changed, or one before it was removed.", journal=where, line=number
+            )
+        previous = entry["hash"]
+    return entries
+
+
+def _digest(entry: Mapping[str, Any]) -> str:
     body = {key: value for key, value in entry.items() if key != "hash"}
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -4,113 +4,79 @@
 """Secrets as encrypted files in a folder of the control node: ``<folder>/<name>.yml``.
 
 Content is encrypted before it touches the disk, a file is replaced as a whole, and what depends on what is stored is
-decided under the secret's lock.
+decided under the file's lock.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
+import hashlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Versioned
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import NOT_MET
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import sync_folder, write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.journal import Journal
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.codec import ROTATIONS, Sealed, checked
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Cipher
-
-SCHEMA = 1
-ROTATIONS = "rotations"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_documents import DocumentStore
 
 
-class FileStore:
+class FileStore(DocumentStore):
     """A Store in a folder (created with mode 0700)."""
 
     def __init__(self, folder: str | Path, cipher: Cipher) -> None:
-        self._folder = Path(folder).expanduser()
-        self._cipher = cipher
+        path = Path(folder).expanduser()
+        super().__init__(Folder(path), Sealed(cipher), where=str(path), suffix=".yml")
 
-    def names(self) -> list[str]:
-        found = (path.relative_to(self._folder).with_suffix("") for path in self._folder.rglob("*.yml"))
-        return sorted(str(path) for path in found if path.parts[0] != ROTATIONS)
 
-    def get(self, name: str) -> Secret | None:
-        path = self._path(name)
+class Folder:
+    """Documents as files. A version is named by the hash of its content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def look(self, key: str) -> Versioned | None:
         try:
-            sealed = path.read_text()
+            data = (self._folder / key).read_bytes()
         except FileNotFoundError:
             return None
-        return _load(path, self._cipher.decrypt(sealed))
+        return Versioned(data, _etag(data), 0.0)
 
-    def create(self, secret: Secret) -> None:
-        with locked(self._path(secret.name)):
-            if self._path(secret.name).exists():
-                raise OpsError(f"The secret {secret.name} exists already in {self._folder}; it is never overwritten.")
-            self._write(secret)
+    def create(self, key: str, data: bytes) -> str:
+        path = self._folder / key
+        with locked(path):
+            if path.exists():
+                raise OpsError(f"{path} exists.", code=NOT_MET[0])
+            write_atomic(path, data, mode=0o600)
+        return _etag(data)
 
-    def amend(self, name: str, recipe: Recipe) -> None:
-        with locked(self._path(name)):
-            self._write(replace(self._existing(name), recipe=recipe))
+    def replace(self, key: str, data: bytes, etag: str) -> str | None:
+        path = self._folder / key
+        with locked(path):
+            there = self.look(key)
+            if there is None or there.etag != etag:
+                return None
+            write_atomic(path, data, mode=0o600)
+        return _etag(data)
 
-    def stage(self, name: str, pending: Version) -> None:
-        with locked(self._path(name)):
-            secret = self._existing(name)
-            if secret.pending is not None and secret.pending.id != pending.id:
-                raise OpsError(f"The secret {name} has another pending version, {secret.pending.id}: a rotation was left. Take it back with phase back.")
-            if secret.pending is None:
-                self._write(replace(secret, pending=pending))
-
-    def drop_pending(self, name: str, version_id: str) -> None:
-        with locked(self._path(name)):
-            secret = self._existing(name)
-            if secret.pending is not None and secret.pending.id == version_id:
-                self._write(replace(secret, pending=None))
-
-    def promote(self, name: str, old: str, new: str) -> None:
-        with locked(self._path(name)):
-            secret = self._existing(name)
-            if secret.current.id == new:
-                return
-            if secret.current.id != old or secret.pending is None or secret.pending.id != new:
-                raise OpsError(
-                    f"The secret {name} is not as the rotation left it: current should be {old} and pending {new}. "
-                    "Somebody else changed it; nothing was promoted."
-                )
-            self._write(replace(secret, current=secret.pending, previous=secret.current, pending=None, previous_accepted=True))
-
-    def accept_previous(self, name: str, version_id: str, accepted: bool) -> None:
-        with locked(self._path(name)):
-            secret = self._existing(name)
-            if secret.previous is None or secret.previous.id != version_id:
-                raise OpsError(f"The previous version of {name} is not {version_id} any more: somebody else changed it.")
-            self._write(replace(secret, previous_accepted=accepted))
-
-    def delete(self, name: str) -> None:
-        path = self._path(name)
+    def delete(self, key: str) -> None:
+        path = self._folder / key
         with locked(path):
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
 
-    def _existing(self, name: str) -> Secret:
-        secret = self.get(name)
-        if secret is None:
-            raise OpsError(f"There is no secret {name} in {self._folder}.")
-        return secret
-
-    def _write(self, secret: Secret) -> None:
-        write_atomic(self._path(secret.name), self._cipher.encrypt(_dump(secret)), mode=0o600)
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{checked(name)}.yml"
+    def keys(self, prefix: str) -> Iterator[str]:
+        found = (str(path.relative_to(self._folder)) for path in self._folder.rglob("*") if path.is_file())
+        return (key for key in found if key.startswith(prefix))
 
 
 class FileRecords:
@@ -142,15 +108,6 @@ class FileRecords:
         return self._folder / f"{checked(name)}.jsonl"
 
 
-def checked(name: str) -> str:
-    """A name that stays inside the folder."""
-    if not _NAME.fullmatch(name) or name.split("/")[0] == ROTATIONS:
-        raise OpsError(
-            f"{name!r} cannot name a secret: use lower case letters, digits, '_', '.' and '-', with '/' between parts; the first part is not {ROTATIONS}."
-        )
-    return name
-
-
 def make_folder(folder: Path) -> None:
     """Every folder that is made on the way is the owner's alone, which mkdir(parents=True) does not do."""
     if not folder.parent.exists():
@@ -172,18 +129,5 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(handle)
 
 
-def _dump(secret: Secret) -> str:
-    return json.dumps({"schema": SCHEMA, **asdict(secret)}, indent=2) + "\n"
-
-
-def _load(path: Path, text: str) -> Secret:
-    try:
-        data = json.loads(text)
-        schema = data.pop("schema")
-        if schema != SCHEMA:
-            raise OpsError(f"{path} has schema {schema}, this version of groundcrew.ops reads schema {SCHEMA}: update the collection.")
-        labels = {label: Version(**data[label]) if data[label] else None for label in ("current", "previous", "pending")}
-        return Secret(**{**data, **labels, "recipe": Recipe(**{**data["recipe"], "users": tuple(data["recipe"]["users"])})})
-    except (ValueError, KeyError, TypeError) as error:
-        # The text is not part of the message: it may hold a value.
-        raise OpsError(f"{path} was decrypted, but it is not a secret that groundcrew.ops wrote.") from error
+def _etag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -221,7 +221,7 @@ def test_a_store_that_somebody_else_changed_is_not_promoted(world: World) -> Non
     def meddle(name: str) -> None:
         original(name)
         if name == "before store.promote":
-            world.store._write(replace(world.secret, current=replace(world.secret.current, id="another")))
+            world.store._change(NAME, lambda secret: replace(secret, current=replace(secret.current, id="another")))
 
     saw.point = meddle  # type: ignore[method-assign]
     with pytest.raises(OpsError, match="Somebody else changed it; nothing was promoted"):
