@@ -52,6 +52,17 @@ options:
       - Allow the size to be changed, an instance at a time. Each is switched off for about a minute.
     type: bool
     default: false
+  replace:
+    description:
+      - Allow members to be replaced by new ones when the image or the monitoring changes. What is on their root volumes is lost.
+        A member with the tag C(protect) is never replaced.
+    type: bool
+    default: false
+  replace_batch:
+    description:
+      - How many members are replaced at a time.
+    type: int
+    default: 1
   max_delete:
     description:
       - How many members may leave when O(count) gets lower. More is an error. It does not limit O(state=absent).
@@ -103,6 +114,20 @@ plan:
       description: The members to terminate, with their C(name) and C(id).
       type: list
       elements: dict
+    discard:
+      description: Instances that were to replace a member and are not wanted any more, with C(name) and C(id).
+      type: list
+      elements: dict
+    settle:
+      description: Instances that took a member's place already and still have the tag C(groundcrew:replacement), with C(name) and C(id).
+      type: list
+      elements: dict
+    replace:
+      description:
+        - Batches of members to replace, each member with its C(name), its C(id) and the C(tags) of the instance that takes its place. One that an earlier
+          run created is found by these tags.
+      type: list
+      elements: list
     group:
       description: The fleet's security group; its C(id) is null as long as it does not exist. Null when the fleet has none.
       type: dict
@@ -174,6 +199,8 @@ SPEC = {
     "ssh_key_name": {"type": "str"},
     "ssh_public_key": {"type": "str"},
     "resize": {"type": "bool", "default": False},
+    "replace": {"type": "bool", "default": False},
+    "replace_batch": {"type": "int", "default": 1},
     "max_delete": {"type": "int", "default": 1},
     "key_pairs": {"type": "list", "elements": "dict", "default": [], "no_log": False},
     "subnets": {"type": "list", "elements": "dict", "default": []},

@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.moto_world import REGION, TAG, Ec2, answering_ssh, moto_server, tags_of
 
+REPLACEMENT = "groundcrew:replacement"
 FLEET = "shop-production"  # as in inventories/ec2
 KEY = "ssh-ed25519 " + base64.b64encode(b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20" + bytes(range(32))).decode()
 SSH = {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["192.0.2.0/24", "2001:db8::/32"]}}
@@ -139,6 +140,47 @@ def test_each_change_is_what_the_dry_run_said(ec2: Ec2, declared: dict[str, Any]
     ec2.client.delete_tags(Resources=[ids["shop-4"]], Tags=[{"Key": "protect"}])
     both("remove", state)
     assert ec2.instances() == neighbors
+
+
+@pytest.mark.slow
+def test_members_are_replaced_new_before_old(ec2: Ec2, declared: dict[str, Any]) -> None:
+    neighbors = ec2.instances()
+    ec2.changed("main", declared)
+    ids = {name: each["InstanceId"] for name, each in members(ec2).items()}
+    images = ec2.client.describe_images(Filters=[{"Name": "name", "Values": ["amzn2-ami-hvm-*"]}])["Images"]
+    used = members(ec2)["shop-1"]["ImageId"]
+    other = next(each["ImageId"] for each in images if each["ImageId"] != used)
+    state = {**declared, "vm_image": other}
+    refused = ec2.play("main", state)
+    assert refused.returncode != 0 and "set replace=true" in refused.stdout
+    state |= {"vm_replace": True, "vm_replace_health": {"port": 9, "timeout": 1}}
+    # The new one does not answer: the old ones go on, and the next run goes on with the new one.
+    stopped = ec2.play("main", state)
+    assert stopped.returncode != 0 and "the new one was left beside it" in stopped.stdout
+    first = [each["InstanceId"] for each in ec2.instances().values() if REPLACEMENT in tags_of(each)]
+    assert len(first) == 1 and set(ids.values()) < set(ec2.instances())
+    del state["vm_replace_health"]
+    said = ec2.changed("main", state, "--check")
+    done = ec2.changed("main", state)
+    assert done == [
+        "Terminate each instance that is replaced (shop-1)",
+        "Create each missing instance (shop-2)",
+        "Terminate each instance that is replaced (shop-2)",
+    ]
+    assert said == done
+    assert {name: each["ImageId"] for name, each in members(ec2).items()} == {"shop-1": other, "shop-2": other}
+    assert not set(ids.values()) & set(ec2.instances()) and members(ec2)["shop-1"]["InstanceId"] == first[0]
+    assert not [each for each in ec2.instances().values() if REPLACEMENT in tags_of(each)]
+    assert ec2.changed("main", state) == []
+    assert {key: value for key, value in ec2.instances().items() if key in neighbors} == neighbors
+    # A run that was killed right after the old one went, and a replacement that nobody wants any more.
+    ec2.client.create_tags(Resources=first, Tags=[{"Key": REPLACEMENT, "Value": ""}])
+    ec2.add(1, {"Name": "shop-2", TAG: FLEET, REPLACEMENT: ""})
+    assert ec2.changed("main", state) == [
+        "Finish each replacement that has taken its place (shop-1)",
+        "Terminate each replacement that is not wanted any more (shop-2)",
+    ]
+    assert len(members(ec2)) == 2 and ec2.changed("main", state) == []
 
 
 @pytest.mark.slow

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.policy import PROTECT, Membership
 
 Object = Mapping[str, Any]
 
 # On every member, and on nothing that is not one. A key of our own: "never touches what it did not create" hangs on it.
 FLEET_KEY = "groundcrew:fleet"
+# On an instance that was made to take the place of the member of the same name, as long as it has not.
+REPLACEMENT_KEY = "groundcrew:replacement"
 # Instances on their way out are not members any more.
 ALIVE = ("pending", "running", "stopping", "stopped")
 
@@ -25,6 +28,7 @@ class VmSpec:
 
     key_name, public_key: the key pair for new members; with a public key it is registered when it is missing.
     firewall: whether the fleet has a security group of its own, with exactly the rules.
+    replace: whether a member may be replaced by a new one, replace_batch at a time.
     """
 
     tag: str
@@ -38,6 +42,8 @@ class VmSpec:
     monitoring: bool | None = None
     public_address: bool | None = None
     resize: bool = False
+    replace: bool = False
+    replace_batch: int = 1
     inbound: tuple[Object, ...] = ()
     outbound: tuple[Object, ...] = ()
     firewall: bool = False
@@ -50,6 +56,8 @@ class VmSpec:
 
 def vm_spec(params: Mapping[str, Any]) -> VmSpec:
     """The declaration in a module's parameters; an audit asks for a part of it only."""
+    if params.get("replace_batch", 1) < 1:
+        raise OpsError("replace_batch has to be at least 1.", field="replace_batch")
     return VmSpec(
         tag=params["fleet_tag"],
         fleet=Membership(
@@ -60,7 +68,7 @@ def vm_spec(params: Mapping[str, Any]) -> VmSpec:
             present=params.get("state", "present") == "present",
             max_delete=params.get("max_delete", 1),
         ),
-        **{key: params[key] for key in ("size", "image", "subnet", "monitoring", "public_address", "resize") if key in params},
+        **{key: params[key] for key in ("size", "image", "subnet", "monitoring", "public_address", "resize", "replace", "replace_batch") if key in params},
         key_name=params.get("ssh_key_name"),
         public_key=params.get("ssh_public_key"),
         tags=tuple(params["tags"]),
@@ -72,11 +80,16 @@ def vm_spec(params: Mapping[str, Any]) -> VmSpec:
 
 def labels(tags: Mapping[str, str]) -> list[str]:
     """Tags as they are declared."""
-    return sorted(f"{key}={value}" if value else key for key, value in tags.items() if key not in ("Name", FLEET_KEY))
+    return sorted(f"{key}={value}" if value else key for key, value in tags.items() if key not in ("Name", FLEET_KEY, REPLACEMENT_KEY))
 
 
 def protected(instance: Object) -> bool:
     return PROTECT in (instance.get("tags") or {})
+
+
+def coming(instance: Object) -> bool:
+    """Whether it was made to take a member's place."""
+    return REPLACEMENT_KEY in (instance.get("tags") or {})
 
 
 def name_of(instance: Object) -> str:

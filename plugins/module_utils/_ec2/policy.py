@@ -16,7 +16,17 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._ec2 import rules
-from ansible_collections.groundcrew.ops.plugins.module_utils._ec2.model import ALIVE, FLEET_KEY, Object, VmSpec, labels, name_of, protected
+from ansible_collections.groundcrew.ops.plugins.module_utils._ec2.model import (
+    ALIVE,
+    FLEET_KEY,
+    REPLACEMENT_KEY,
+    Object,
+    VmSpec,
+    coming,
+    labels,
+    name_of,
+    protected,
+)
 from ansible_collections.groundcrew.ops.plugins.module_utils._fleet import policy as fleets
 from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.policy import PROTECT
 
@@ -32,40 +42,115 @@ class Seen:
     security_groups: Sequence[Object] = ()
 
 
-def fleet_of(spec: VmSpec, instances: Iterable[Object]) -> dict[str, Object]:
-    """The members that exist, by name: with the fleet's tag, a member's name, and alive."""
+@dataclass(frozen=True)
+class Members:
+    """The instances of a fleet by name. Of a name being replaced there are two: ``current``, and ``coming``, which has the mark."""
+
+    current: Mapping[str, Object]
+    coming: Mapping[str, Object]
+
+    @property
+    def standing(self) -> dict[str, Object]:
+        """The instance that a name stands for: a replacement whose predecessor is gone has taken its place."""
+        return {**self.coming, **self.current}
+
+
+def fleet_of(spec: VmSpec, instances: Iterable[Object]) -> Members:
+    """The members that exist: with the fleet's tag, a member's name, and alive."""
     tagged = [each for each in instances if (each.get("tags") or {}).get(FLEET_KEY) == spec.tag and each["state"]["name"] in ALIVE]
     named = [{**each, "name": name_of(each), "id": each["instance_id"]} for each in tagged]
-    return dict(fleets.unique("instance", (each for each in named if fleets.belongs(spec.fleet, each["name"]))))
+    own = [each for each in named if fleets.belongs(spec.fleet, each["name"])]
+    return Members(
+        fleets.unique("instance", (each for each in own if not coming(each))),
+        fleets.unique("replacement", (each for each in own if coming(each))),
+    )
 
 
 def decide(spec: VmSpec, seen: Seen) -> dict[str, Any]:
-    """What to create, change and terminate, with everything that doing it needs. Raises OpsError for what is not done."""
-    now = fleet_of(spec, seen.instances)
+    """What to create, change, replace and terminate, with everything that doing it needs. Raises OpsError for what is not done."""
+    found = fleet_of(spec, seen.instances)
+    now = found.standing
     safe = {name: protected(each) for name, each in now.items()}
     wanted = fleets.members(spec.fleet, safe)
     gone = fleets.leaving(spec.fleet, safe, wanted)
-    terminate = [{"name": name, "id": now[name]["instance_id"]} for name in gone]
+    terminate = [_named(name, each[name]) for name in gone for each in (found.current, found.coming) if name in each]
     if not spec.fleet.present:
         return {"create": [], "change": [], "terminate": terminate, "group": _own_group(spec, seen, None), "instances": []}
     subnet = _subnet(spec, seen)
     group = _own_group(spec, seen, subnet)
     joining = [name for name in wanted if name not in now]
     staying = [name for name in wanted if name in now]
-    change = [each for each in (_change(spec, now[name], subnet, group) for name in staying) if each]
-    tags = {name: spec.tags_of(name) for name in joining}
+    replaced = [name for name in staying if _is_replaced(spec, now[name], subnet)]
+    change = [each for each in (_change(spec, now[name], group) for name in staying if name not in replaced) if each]
     return {
-        "create": [{"name": name, "tags": tags[name]} for name in joining],
+        "create": [{"name": name, "tags": spec.tags_of(name)} for name in joining],
         "change": change,
         "terminate": terminate,
+        **_replacements(spec, found, wanted, replaced),
         "group": group,
         "subnet": {"id": subnet["subnet_id"], "vpc_id": subnet["vpc_id"]},
         "inbound": _permissions(spec, seen, subnet, "sources"),
         "outbound": _permissions(spec, seen, subnet, "destinations"),
         "register_key": _register_key(spec, seen),
-        "image": _image(spec, seen) if joining else None,
+        "image": _image(spec, seen) if joining or replaced else None,
         "instances": [told(name, now.get(name), spec) for name in wanted],
     }
+
+
+def _named(name: str, instance: Object) -> dict[str, str]:
+    return {"name": name, "id": instance["instance_id"]}
+
+
+def _replacements(spec: VmSpec, found: Members, wanted: Sequence[str], replaced: Sequence[str]) -> dict[str, Any]:
+    """New members beside old ones, and what an earlier run left of this.
+
+    discard: new ones that are not wanted any more, or not as they should be. settle: those that have taken their place already.
+    replace: batches; ``id`` is what is replaced.
+    """
+    beside = [name for name in found.coming if name in found.current and name in wanted]
+    kept = {name for name in beside if name in replaced and not _fixed_differences(spec, found.coming[name])}
+    steps = [{**_named(name, found.standing[name]), "tags": {**spec.tags_of(name), REPLACEMENT_KEY: ""}} for name in replaced]
+    return {
+        "discard": [_named(name, found.coming[name]) for name in beside if name not in kept],
+        "settle": [_named(name, found.coming[name]) for name in found.coming if name in wanted and name not in found.current],
+        "replace": [steps[start : start + spec.replace_batch] for start in range(0, len(steps), spec.replace_batch)],
+    }
+
+
+def _fixed_differences(spec: VmSpec, instance: Object) -> dict[str, tuple[Any, Any]]:
+    """What only another instance can have: the value that is, and the one that should be."""
+    watched = (instance.get("monitoring") or {}).get("state") in ("enabled", "pending")
+    said = {
+        "image": (instance["image_id"], spec.image if (spec.image or "").startswith("ami-") else None),
+        "monitoring": (watched, spec.monitoring),
+    }
+    return {field: (is_, should) for field, (is_, should) in said.items() if should is not None and is_ != should}
+
+
+def _is_replaced(spec: VmSpec, instance: Object, subnet: Object) -> bool:
+    """Whether another instance has to take the place of this one. Raises OpsError where that is not allowed, or not done at all."""
+    name = instance["name"]
+    if spec.subnet and instance["vpc_id"] != subnet["vpc_id"]:
+        raise OpsError(
+            f"{name} has VPC {instance['vpc_id']}, not {subnet['vpc_id']}, and that is not changed on an instance that exists."
+            f" Declare a subnet of VPC {instance['vpc_id']}, or remove the fleet and let it be created anew.",
+            instance=name,
+            field="VPC",
+        )
+    differs = _fixed_differences(spec, instance)
+    if not differs:
+        return False
+    listed = ", ".join(f"{field} {is_}, not {should}" for field, (is_, should) in differs.items())
+    if not spec.replace:
+        raise OpsError(
+            f"{name} has {listed}, and that is not changed on an instance that exists. Declare what it has, or set replace=true: a new instance is created,"
+            " has to answer, and takes the place of the old one, whose root volume is lost.",
+            instance=name,
+            field=next(iter(differs)),
+        )
+    if protected(instance):
+        raise OpsError(f"{name} has {listed}, so it would be replaced, but has the tag {PROTECT!r}. Take the tag off first if that is meant.", protected=[name])
+    return True
 
 
 def told(name: str, instance: Object | None, spec: VmSpec) -> dict[str, Any]:
@@ -84,16 +169,9 @@ def told(name: str, instance: Object | None, spec: VmSpec) -> dict[str, Any]:
     }
 
 
-def _change(spec: VmSpec, instance: Object, subnet: Object, group: Object | None) -> dict[str, Any] | None:
-    """How an instance that exists differs, None when it does not. Raises OpsError for a change that is not made in place."""
+def _change(spec: VmSpec, instance: Object, group: Object | None) -> dict[str, Any] | None:
+    """How an instance that exists differs, None when it does not. Raises OpsError for a change that is not allowed."""
     name = instance["name"]
-    if spec.subnet and instance["vpc_id"] != subnet["vpc_id"]:
-        raise _fixed(name, "VPC", instance["vpc_id"], subnet["vpc_id"])
-    if spec.image and spec.image.startswith("ami-") and spec.image != instance["image_id"]:
-        raise _fixed(name, "image", instance["image_id"], spec.image)
-    watched = (instance.get("monitoring") or {}).get("state") in ("enabled", "pending")
-    if spec.monitoring is not None and spec.monitoring != watched:
-        raise _fixed(name, "monitoring", watched, spec.monitoring)
     why = []
     if spec.size and spec.size != instance["instance_type"]:
         if not spec.resize:
@@ -106,7 +184,7 @@ def _change(spec: VmSpec, instance: Object, subnet: Object, group: Object | None
         why.append(f"size {instance['instance_type']} to {spec.size}")
     tags = instance.get("tags") or {}
     # AWS keeps tags of its own; the protection is an operator's.
-    kept = {key: value for key, value in tags.items() if key == PROTECT or key.startswith("aws:")}
+    kept = {key: value for key, value in tags.items() if key in (PROTECT, REPLACEMENT_KEY) or key.startswith("aws:")}
     if {**spec.tags_of(name), **kept} != tags:
         why.append("tags")
     if group is not None and [each["group_id"] for each in instance.get("security_groups") or []] != [group["id"]]:
@@ -124,15 +202,6 @@ def _change(spec: VmSpec, instance: Object, subnet: Object, group: Object | None
         # A member that an operator switched off stays off.
         "state": "stopped" if instance["state"]["name"] in ("stopping", "stopped") else "present",
     }
-
-
-def _fixed(name: str, field: str, is_: Any, should: Any) -> OpsError:
-    return OpsError(
-        f"{name} has {field} {is_}, not {should}, and that is not changed on an instance that exists."
-        f" Declare {field} {is_}, or remove the instance and let it be created anew.",
-        instance=name,
-        field=field,
-    )
 
 
 def _subnet(spec: VmSpec, seen: Seen) -> Object:

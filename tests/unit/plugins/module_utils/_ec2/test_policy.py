@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._ec2 import policy, rules
-from ansible_collections.groundcrew.ops.plugins.module_utils._ec2.model import FLEET_KEY, VmSpec
+from ansible_collections.groundcrew.ops.plugins.module_utils._ec2.model import FLEET_KEY, REPLACEMENT_KEY, VmSpec
 from ansible_collections.groundcrew.ops.plugins.module_utils._ec2.policy import Seen
 from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.policy import Membership
 
@@ -96,6 +96,56 @@ def test_neighbors_are_no_members(present: bool) -> None:
 def test_what_is_changed_in_place(given: dict[str, Any], declared: dict[str, Any], why: str) -> None:
     [change] = policy.decide(spec(1, **declared), seen(instance(1, **given), security_groups=[GROUP]))["change"]
     assert (change["id"], change["why"], change["state"]) == ("i-1", why, "present")
+
+
+REPLACED = {"image": "ami-new", "replace": True}
+AS_WANTED = {"image_id": "ami-new"}
+MARKED = {"Name": "web-1", FLEET_KEY: "web", REPLACEMENT_KEY: ""}
+
+
+def names(found: list[dict[str, Any]]) -> list[str]:
+    return [each["id"] for each in found]
+
+
+def test_members_are_replaced_in_batches_and_not_changed_besides() -> None:
+    planned = policy.decide(spec(3, replace_batch=2, **REPLACED), seen(instance(1), instance(2), instance(3, **AS_WANTED)))
+    assert planned["replace"] == [
+        [
+            {"name": "web-1", "id": "i-1", "tags": {"Name": "web-1", FLEET_KEY: "web", REPLACEMENT_KEY: ""}},
+            {"name": "web-2", "id": "i-2", "tags": {"Name": "web-2", FLEET_KEY: "web", REPLACEMENT_KEY: ""}},
+        ]
+    ]
+    assert (planned["create"], planned["change"], planned["terminate"], planned["image"]["id"]) == ([], [], [], "ami-new")
+
+
+@pytest.mark.parametrize(
+    ("there", "declared", "discard", "settle", "replace"),
+    [
+        # beside the old one, as wanted: goes on
+        ([instance(1), instance(9, tags=MARKED, **AS_WANTED)], REPLACED, [], [], ["i-1"]),
+        # beside the old one, of another image: made anew
+        ([instance(1), instance(9, tags=MARKED)], REPLACED, ["i-9"], [], ["i-1"]),
+        # nobody wants it any more
+        ([instance(1), instance(9, tags=MARKED, **AS_WANTED)], {"image": "ami-old"}, ["i-9"], [], []),
+        # the old one is gone
+        ([instance(9, tags=MARKED, **AS_WANTED)], REPLACED, [], ["i-9"], []),
+        # the old one is gone, and yet another image is wanted
+        ([instance(9, tags=MARKED)], REPLACED, [], ["i-9"], ["i-9"]),
+    ],
+    ids=["go on", "anew", "not wanted", "settle", "settle and replace"],
+)
+def test_what_a_killed_run_left_of_a_replacement(
+    there: list[dict[str, Any]], declared: dict[str, Any], discard: list[str], settle: list[str], replace: list[str]
+) -> None:
+    planned = policy.decide(spec(1, **declared), seen(*there))
+    assert (names(planned["discard"]), names(planned["settle"]), [each["id"] for batch in planned["replace"] for each in batch]) == (discard, settle, replace)
+    assert (planned["create"], planned["change"], planned["terminate"]) == ([], [], [])
+
+
+def test_with_a_member_its_replacement_leaves() -> None:
+    there = seen(instance(1), instance(9, tags=MARKED))
+    assert names(policy.decide(spec(0), there)["terminate"]) == ["i-1", "i-9"]
+    assert names(policy.decide(spec(None, present=False), there)["terminate"]) == ["i-1", "i-9"]
 
 
 def test_an_operators_protection_and_a_switched_off_member_stay_as_they_are() -> None:
