@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -68,8 +69,7 @@ class Connection:
         return False
 
     def _client(self, binary: bool, database: int = 0) -> Any:
-        tls = {} if self.ssl_mode == "disable" else {"ssl": True, "ssl_ca_certs": self.ca_cert, **_PROOF[self.ssl_mode]}
-        return library().Redis(
+        client = library().Redis(
             host=self.host,
             port=self.port,
             db=database,
@@ -78,8 +78,23 @@ class Connection:
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             decode_responses=not binary,
-            **tls,
+            ssl=self.ssl_mode != "disable",
         )
+        if self.ssl_mode != "disable":
+            client.connection_pool.connection_class = _over_tls(self._context())
+        return client
+
+    def _context(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ca_cert)
+        except OSError as error:
+            raise OpsError(f"Cannot read the certificate authority {self.ca_cert}: {error}. Correct ca_cert; it is a PEM file on this host.") from error
+        # From 3.13 on Python wants extensions that the certificates of managed servers do not have. Chain and name are checked all the same.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if self.ssl_mode == "require":
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -91,10 +106,20 @@ class Connection:
             raise OpsError(f"Redis at {self.host}:{self.port}, as {self.user}: {said}") from error
 
 
-_PROOF: Mapping[str, Mapping[str, Any]] = {
-    "require": {"ssl_cert_reqs": "none", "ssl_check_hostname": False},
-    "verify-full": {"ssl_cert_reqs": "required", "ssl_check_hostname": True},
-}
+def _over_tls(context: ssl.SSLContext) -> type:
+    """A connection with these rules: redis-py takes none, or only some, by its version."""
+    base = library().connection.SSLConnection
+
+    class OverTls(base):  # type: ignore[misc, valid-type]
+        def _connect(self) -> Any:
+            plain = super(base, self)._connect()
+            try:
+                return context.wrap_socket(plain, server_hostname=self.host)
+            except OSError:
+                plain.close()
+                raise
+
+    return OverTls
 
 
 def library() -> Any:
