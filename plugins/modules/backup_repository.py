@@ -73,6 +73,23 @@ options:
         of the backups. Retention keeps backups that are locked. Omitted, locks stay as they are.
       - Many stores can do that only in a bucket that is made with it.
     type: int
+  replication:
+    description:
+      - Where the store copies each new object to, by a rule with the ID C(groundcrew). Deletions are not copied. Omitted, replication stays as it is.
+      - Rules of others stay as they are; a bucket has one role for all of them.
+    type: dict
+    suboptions:
+      role:
+        description: The ARN of the role as which the store copies.
+        type: str
+        required: true
+      bucket:
+        description: The ARN of the other bucket, which has to have versioning. It may be in another region or account.
+        type: str
+        required: true
+      kms_key:
+        description: The ARN of the key for the copies, needed with O(encryption=aws:kms).
+        type: str
 """
 
 EXAMPLES = r"""
@@ -87,6 +104,14 @@ EXAMPLES = r"""
     region: eu-central-1
     bucket: example-backups
     encryption: aws:kms
+
+- name: Have it copied to another region
+  groundcrew.ops.backup_repository:
+    region: eu-central-1
+    bucket: example-backups
+    replication:
+      role: arn:aws:iam::123456789012:role/backup-replication
+      bucket: arn:aws:s3:::example-backups-copy
 """
 
 RETURN = r"""
@@ -127,6 +152,9 @@ repository:
     object_lock_days:
       description: Days for which the store locks new objects, V(unsupported), or null.
       type: raw
+    replication:
+      description: The C(role), C(bucket) and C(kms_key) of the rule C(groundcrew), V(unsupported), or null.
+      type: raw
     unsupported:
       description: Which of these the store cannot do.
       type: list
@@ -141,16 +169,11 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspe
 SPEC = {
     "bucket": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present"], "default": "present"},
-    "noncurrent_days": {"type": "int", "default": 7},
-    "unfinished_days": {"type": "int", "default": 2},
-    "encryption": {"type": "str", "choices": ["store", "AES256", "aws:kms"], "default": "store", "no_log": False},
-    "kms_key": {"type": "str", "no_log": False},
-    "object_lock_days": {"type": "int"},
 }
 
 
 def main() -> None:
-    run.converge(AnsibleModule(argument_spec=argspec.merge(options.S3, SPEC), supports_check_mode=True), settings.repository)
+    run.converge(AnsibleModule(argument_spec=argspec.merge(options.S3, options.BUCKET, SPEC), supports_check_mode=True), settings.repository)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,46 @@ options:
       - Write an object, read it back, write it on a condition, begin an upload in parts and abort it, and delete the object.
     type: bool
     default: false
+  declared:
+    description:
+      - How the bucket should be, in the options of M(groundcrew.ops.backup_repository). What differs is the finding C(repository.drift).
+        Omitted, it is not looked at.
+    type: dict
+    suboptions:
+      noncurrent_days:
+        description: Days for which the store keeps objects that were deleted or overwritten.
+        type: int
+        default: 7
+      unfinished_days:
+        description: Days after which the store removes unfinished multipart uploads.
+        type: int
+        default: 2
+      encryption:
+        description: What the store is told to encrypt new objects with. V(store) is not looked at.
+        type: str
+        choices: [store, AES256, "aws:kms"]
+        default: store
+      kms_key:
+        description: The key to encrypt with.
+        type: str
+      object_lock_days:
+        description: Days for which new objects are locked. Omitted, it is not looked at.
+        type: int
+      replication:
+        description: Where new objects are copied to. Omitted, it is not looked at.
+        type: dict
+        suboptions:
+          role:
+            description: The ARN of the role as which the store copies.
+            type: str
+            required: true
+          bucket:
+            description: The ARN of the other bucket.
+            type: str
+            required: true
+          kms_key:
+            description: The ARN of the key for the copies.
+            type: str
 """
 
 EXAMPLES = r"""
@@ -76,6 +116,7 @@ SPEC = {
     "bucket": {"type": "str", "required": True},
     "prefix": {"type": "str", "default": ""},
     "probe": {"type": "bool", "default": False},
+    "declared": {"type": "dict", "options": options.BUCKET},
 }
 
 

@@ -79,6 +79,15 @@ options:
       - Also keep roles and other globals as C(globals.sql), without passwords.
     type: bool
     default: true
+  storage_class:
+    description:
+      - The storage class of objects from 128 KiB on, for example V(STANDARD_IA) or V(INTELLIGENT_TIERING). Smaller ones stay in the bucket's own.
+      - Classes that take hours to be read again (V(GLACIER), V(DEEP_ARCHIVE)) are an error. Omitted, the store decides.
+    type: str
+  progress_file:
+    description:
+      - A file on the host that tells, every five seconds and for as long as the backup runs, how far it is, as JSON.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -162,7 +171,7 @@ SPEC = {
 
 
 def main() -> None:
-    spec = argspec.merge(connection.SPEC, options.S3, options.REPOSITORY, options.TOOLS, SPEC)
+    spec = argspec.merge(connection.SPEC, options.S3, options.REPOSITORY, options.STORAGE, options.TOOLS, SPEC)
     run.perform(AnsibleModule(argument_spec=spec, supports_check_mode=True), settings.backup)
 
 

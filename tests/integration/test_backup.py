@@ -20,7 +20,7 @@ from unittest.mock import Mock
 import psycopg2
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, loader, policy, settings, store, transfer, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import dump, loader, policy, report, settings, store, transfer, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import find_tools
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -424,6 +424,7 @@ def command(config: Path, state: Path, verb: str, *more: str) -> subprocess.Comp
 def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any], tmp_path: Path) -> None:
     fill(source)
     state, config = tmp_path / "state", tmp_path / "config.json"
+    stem = upkeep.stem("postgresql", source["login_db"])
     there = {**source, "login_db": "postgres"}
     config.write_text(json.dumps({**source, "server": there, "level": "V5", "keep": {"last": 1, "within_days": 0, "minimum": 1}}))
     config.chmod(0o644)
@@ -436,9 +437,9 @@ def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any]
     for _time in range(2):
         assert command(config, state, "backup").returncode == 0
         assert command(config, state, "verify").returncode == 0
-    assert json.loads((state / "verify.json").read_text())["verification"]["verdict"] == "equal"
+    assert json.loads((state / f"{stem}-verify.json").read_text())["verification"]["verdict"] == "equal"
     assert command(config, state, "retain").returncode == 0
-    decisions = json.loads((state / "retain.json").read_text())["retention"]
+    decisions = json.loads((state / f"{stem}-retain.json").read_text())["retention"]
     assert [decision["keep"] for decision in decisions] == [False, True]
     assert [backup["backup_id"] for backup in upkeep.information(source)["backups"]] == [decisions[1]["backup_id"]]
     assert folders(source) == {decisions[1]["backup_id"]}
@@ -447,7 +448,8 @@ def test_the_command_line_backs_up_verifies_and_thins_out(source: dict[str, Any]
     config.write_text(json.dumps({**source, "login_password": "wrong"}))
     said = command(config, state, "backup")
     assert (said.returncode, "password authentication failed" in said.stderr, "Traceback" in said.stderr) == (1, True, False)
-    assert "password authentication failed" in json.loads((state / "backup.json").read_text())["reason"]
-    metrics = (state / "groundcrew_backup_backup.prom").read_text()
-    assert 'groundcrew_backup_last_run_success{verb="backup"} 0' in metrics
-    assert 'last_success_timestamp_seconds{verb="backup"} 1' in metrics
+    assert "password authentication failed" in json.loads((state / f"{stem}-backup.json").read_text())["reason"]
+    metrics = (state / f"groundcrew_backup_{stem}-backup.prom").read_text()
+    labels = report.labels(engine="postgresql", database=source["login_db"], verb="backup")
+    assert f"groundcrew_backup_last_run_success{labels} 0" in metrics
+    assert f"last_success_timestamp_seconds{labels} 1" in metrics

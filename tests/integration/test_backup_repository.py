@@ -70,6 +70,7 @@ def test_foretold_made_changed_and_left_alone(cloud: Any, s3: Any, name: str) ->
         "lifecycle": {"noncurrent_days": 7, "unfinished_days": 2},
         "public_access": "unsupported",
         "object_lock_days": None,
+        "replication": None,
         "unsupported": ["public_access"],
     }
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"

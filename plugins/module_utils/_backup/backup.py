@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest im
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import FORMAT, Database, Entry, Identity, Manifest, ObjectRecord, Truth
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.progress import Telling
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.seal import SUFFIX, Sealer, bound
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.stream import Limits, Progress, Stream
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import Tools, find_tools
@@ -46,6 +48,7 @@ class BackupJob:
     max_age: seconds; a verified backup younger than that makes another one needless.
     roles: also keep roles and other globals, without passwords.
     lease_life: seconds after which a run that was killed no longer keeps others away.
+    telling: where to tell how far the run is.
     """
 
     database: Database
@@ -59,6 +62,7 @@ class BackupJob:
     roles: bool = True
     lease_life: float = LIFE
     bin_dir: str | None = None
+    telling: Telling = dataclasses.field(default_factory=Telling)
 
 
 class Backup:
@@ -162,8 +166,9 @@ class Backup:
             try:
                 snapshot = session.begin_snapshot(job.lock_timeout)
                 child = dump.start_dump(tools, job.database, folder, snapshot=snapshot, jobs=job.jobs, lock_timeout=job.lock_timeout)
-                with Stream(self._store, folder, prefix, child, limits=job.limits, failed=session.cancel, sealer=self._sealer) as stream:
-                    lease.tell = lambda stream=stream: dataclasses.asdict(stream.progress)
+                stream = Stream(self._store, folder, prefix, child, limits=job.limits, failed=session.cancel, sealer=self._sealer)
+                lease.tell = partial(_far, session, stream)
+                with stream, job.telling.of(lease.tell):
                     truth = session.truth(job.hash_limit)
                     extra = (self._put_globals(tools, prefix),) if job.roles else ()
                     child.wait()
@@ -256,6 +261,11 @@ def summary(manifest: Manifest) -> dict[str, Any]:
 def _mark(home: str) -> str:
     """How staging folders of one database begin, so that a run finds what an earlier one left."""
     return f"groundcrew-backup-{hashlib.sha256(home.encode()).hexdigest()[:12]}-"
+
+
+def _far(session: Session, stream: Stream) -> dict[str, Any]:
+    """How far a run is: all tables, and what is stored of them."""
+    return {"tables": session.locked, **dataclasses.asdict(stream.progress)}
 
 
 def _existing(folder: Path) -> Path:

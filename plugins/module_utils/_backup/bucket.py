@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import replication
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import ADVICE, S3Settings, explained, make_client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State, differences
@@ -18,9 +19,10 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 
 RULE = "groundcrew"
 FIRST_REGION = "us-east-1"  # AWS names it nowhere: not in the answer, and not in the request that makes a bucket
-SHOWN = ("bucket", "region", "versioning", "encryption", "lifecycle", "public_access", "object_lock_days")
+SHOWN = ("bucket", "region", "versioning", "encryption", "lifecycle", "public_access", "object_lock_days", "replication")
 BLOCK = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 NO_LOCK = "ObjectLockConfigurationNotFoundError"
+NO_REPLICATION = "ReplicationConfigurationNotFoundError"
 CANNOT = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 # AWS says itself that a configuration is not seen at once.
 SETTLE_SECONDS = 120.0
@@ -42,6 +44,7 @@ class Wanted:
 
     encryption: store, AES256 or aws:kms. kms_key: the key for the last, the account's own when None.
     object_lock_days: for so long nobody can remove a version of an object without a special permission; None leaves that as it is.
+    replication: where the store copies new objects to; None leaves that as it is.
     """
 
     noncurrent_days: int = 7
@@ -49,6 +52,7 @@ class Wanted:
     encryption: str = "store"
     kms_key: str | None = None
     object_lock_days: int | None = None
+    replication: replication.Replication | None = None
 
 
 class Bucket:
@@ -58,6 +62,8 @@ class Bucket:
         require_name(settings.bucket)
         if wanted.kms_key and wanted.encryption != "aws:kms":
             raise OpsError("A key of KMS is given, and encryption is not aws:kms: choose one.", field="kms_key")
+        if wanted.replication is not None:
+            wanted.replication.require(wanted.encryption)
         days_given = {name: getattr(wanted, name) for name in ("noncurrent_days", "unfinished_days", "object_lock_days")}
         for name, days in days_given.items():
             if days is not None and days < 1:
@@ -83,6 +89,7 @@ class Bucket:
             "lifecycle": days_of(own[0]) if own else None,
             "public_access": self._public_access(),
             "object_lock_days": self._object_lock(),
+            "replication": self._replication(),
         }
 
     def desired(self, current: State | None) -> State | None:
@@ -100,6 +107,10 @@ class Bucket:
             if current and current["object_lock_days"] == "unsupported":
                 raise OpsError(f"The store {self._settings.where} cannot lock objects: leave object_lock_days out.", field="object_lock_days")
             state["object_lock_days"] = wanted.object_lock_days
+        if wanted.replication is not None:
+            if current and current["replication"] == "unsupported":
+                raise OpsError(f"The store {self._settings.where} cannot copy objects to another bucket: leave replication out.", field="replication")
+            state["replication"] = wanted.replication.state()
         if self._settings.aws:
             region = self._region() if current is None or self._settings.region else current["region"]
             if current and current["region"] != region:
@@ -123,6 +134,7 @@ class Bucket:
             "versioning": self._enable_versioning,
             "lifecycle": self._put_rule,
             "object_lock_days": self._lock,
+            "replication": self._replicate,
         }
         changes = differences(before or {}, after)
         for field, change in steps.items():
@@ -188,6 +200,18 @@ class Bucket:
         rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": days}}
         with self._errors("lock the objects of"):
             self._client.put_object_lock_configuration(**self._name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
+
+    def _replication(self) -> Mapping[str, Any] | str | None:
+        answer = self._read("read the replication of", self._client.get_bucket_replication, absent=NO_REPLICATION, cannot={"unsupported": True})
+        if answer and "unsupported" in answer:
+            return "unsupported"
+        return replication.state_of(RULE, (answer or {}).get("ReplicationConfiguration") or {})
+
+    def _replicate(self, wanted: Mapping[str, Any]) -> None:
+        there = self._read("read the replication of", self._client.get_bucket_replication, absent=NO_REPLICATION) or {}
+        whole = replication.configuration(RULE, wanted, there.get("ReplicationConfiguration") or {})
+        with self._errors("set the replication of"):
+            self._client.put_bucket_replication(**self._name, ReplicationConfiguration=whole)
 
     def _public_access(self) -> str:
         missing = "NoSuchPublicAccessBlockConfiguration"

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, report, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
@@ -44,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", default=STATE, type=Path, help="folder of the records and metrics (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="say what would be done and do nothing")
     given = parser.parse_args(argv)
-    # systemd stops a unit with SIGTERM: let the run clean up behind itself.
-    signal.signal(signal.SIGTERM, _stop)
+    # systemd stops a unit with SIGTERM, and people a program with SIGINT: let the run clean up behind itself.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         params = read_config(given.config)
         if given.check:
@@ -76,10 +77,14 @@ def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None =
     """Perform a verb and leave its record, whatever comes of it."""
     clock = clock or Clock()
     started = clock.now()
-    record: dict[str, Any] = {"verb": verb, "started": policy.timestamp(started), "outcome": "failed"}
+    engine, database = upkeep.whose(params)
+    record: dict[str, Any] = {"verb": verb, "engine": engine, "database": database, "started": policy.timestamp(started), "outcome": "failed"}
     try:
-        operation = OPERATIONS[verb](params)
+        # How far a backup is stands in a file beside its record, and in the journal of its unit.
+        file = state / f"{upkeep.stem(engine, database)}-{verb}-progress.json"
+        operation = OPERATIONS[verb]({"progress_file": file, "progress_lines": True, **params})
         planned = operation.plan()
+        state.mkdir(mode=0o755, parents=True, exist_ok=True)
         result = operation.apply(planned) if planned.changed else operation.result(planned)
         record.update(outcome="ok", changed=planned.changed, **result)
     except OpsError as error:
@@ -97,22 +102,35 @@ def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None =
 def _keep(record: Mapping[str, Any], state: Path, now: float) -> None:
     """The record of the newest run, and what node_exporter's textfile collector reads. A success of long ago stays visible as such."""
     state.mkdir(mode=0o755, parents=True, exist_ok=True)
-    verb, ok = record["verb"], record["outcome"] == "ok"
-    write_atomic(state / f"{verb}.json", json.dumps(record, indent=2) + "\n", mode=0o640)
-    succeeded = state / f"{verb}.succeeded"
+    engine, database, verb, ok = record["engine"], record["database"], record["verb"], record["outcome"] == "ok"
+    name = f"{upkeep.stem(engine, database)}-{verb}"
+    write_atomic(state / f"{name}.json", json.dumps(record, indent=2) + "\n", mode=0o640)
+    succeeded = state / f"{name}.succeeded"
     if ok:
         write_atomic(succeeded, f"{now:.0f}\n")
     last = succeeded.read_text(encoding="ascii").strip() if succeeded.exists() else "0"
+    labels = report.labels(engine=engine, database=database, verb=verb)
     lines = [
-        f'groundcrew_backup_last_success_timestamp_seconds{{verb="{verb}"}} {last}',
-        f'groundcrew_backup_last_run_success{{verb="{verb}"}} {int(ok)}',
-        f'groundcrew_backup_last_run_duration_seconds{{verb="{verb}"}} {record["seconds"]}',
+        f"groundcrew_backup_last_success_timestamp_seconds{labels} {last}",
+        f"groundcrew_backup_last_run_success{labels} {int(ok)}",
+        f"groundcrew_backup_last_run_duration_seconds{labels} {record['seconds']}",
     ]
-    write_atomic(state / f"groundcrew_backup_{verb}.prom", "\n".join(lines) + "\n")
+    write_atomic(state / f"groundcrew_backup_{name}.prom", "\n".join(lines) + "\n")
+
+
+class Stopped(SystemExit):
+    """Ends the process as shells expect it; its text is for the record."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self._name = signal.Signals(number).name
+
+    def __str__(self) -> str:
+        return f"by {self._name}"
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise Stopped(number)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import State
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import State, differences
 
 ROLE = "Run the verb main of role backup_repository."
 THERE = Check("repository.exists", "critical", "The bucket is there", ROLE)
@@ -20,20 +20,22 @@ VERSIONS = Check("repository.versioning", "high", "What is deleted or overwritte
 PRIVATE = Check("repository.public_access", "critical", "Nobody but those who are let in can read backups", ROLE)
 ENCRYPTED = Check("repository.encryption", "medium", "The store encrypts what it keeps", f"{ROLE} Or seal backups on their way, with an encryption key.")
 TIDY = Check("repository.lifecycle", "low", "The store removes unfinished uploads and old versions by itself", ROLE)
+DECLARED = Check("repository.drift", "medium", "The bucket is configured as declared", f"{ROLE} It changes the bucket back; or declare what it is.")
 USABLE = Check(
     "repository.usable", "critical", "The store does all that a backup needs", "Correct what the evidence names: the credentials, the bucket, or the store."
 )
 
 
-def inspect(bucket: Bucket, store: Store | None, name: str, prefix: str) -> list[Finding]:
-    """Findings about a bucket. ``store``: given, it is written to and read from as a backup does."""
+def inspect(bucket: Bucket, store: Store | None, name: str, prefix: str, *, declared: bool = False) -> list[Finding]:
+    """Findings about a bucket. ``store``: given, it is written to and read from as a backup does. ``declared``: it has to be as ``bucket`` wants it."""
     try:
         state = bucket.read()
     except OpsError as error:
         return [THERE.judge(name, None, error.message)]
     if state is None:
         return [THERE.judge(name, False, "there is none of this name")]
-    return [THERE.judge(name, True, "it can be read"), *_configured(state, name), *([_usable(store, name, prefix)] if store else [])]
+    drift = [_drift(bucket, state, name)] if declared else []
+    return [THERE.judge(name, True, "it can be read"), *_configured(state, name), *drift, *([_usable(store, name, prefix)] if store else [])]
 
 
 def _configured(state: State, name: str) -> Iterator[Finding]:
@@ -45,6 +47,15 @@ def _configured(state: State, name: str) -> Iterator[Finding]:
     yield ENCRYPTED.judge(name, None if told == "unsupported" else told != "none", f"encryption is {told}")
     rule = state["lifecycle"]
     yield TIDY.judge(name, bool(rule) and "altered" not in rule, f"the rule says {dict(rule)}" if rule else "there is no such rule")
+
+
+def _drift(bucket: Bucket, state: State, name: str) -> Finding:
+    try:
+        found = differences(state, bucket.desired(state))
+    except OpsError as error:
+        return DECLARED.judge(name, False, error.message)
+    told = "; ".join(f"{field} is {has}, declared is {should}" for field, (has, should) in sorted(found.items()))
+    return DECLARED.judge(name, not found, told or "nothing differs")
 
 
 def _usable(store: Store, name: str, prefix: str) -> Finding:

@@ -19,6 +19,26 @@ S3: dict[str, dict[str, Any]] = {
     "ca_bundle": {"type": "path", "fallback": from_env("AWS_CA_BUNDLE")},
 }
 
+# What only a backup needs to know.
+STORAGE: dict[str, dict[str, Any]] = {"storage_class": {"type": "str"}, "progress_file": {"type": "path"}}
+
+# How a bucket should be: the module that makes it and the one that looks at it.
+BUCKET: dict[str, dict[str, Any]] = {
+    "noncurrent_days": {"type": "int", "default": 7},
+    "unfinished_days": {"type": "int", "default": 2},
+    "encryption": {"type": "str", "choices": ["store", "AES256", "aws:kms"], "default": "store", "no_log": False},
+    "kms_key": {"type": "str", "no_log": False},
+    "object_lock_days": {"type": "int"},
+    "replication": {
+        "type": "dict",
+        "options": {
+            "role": {"type": "str", "required": True},
+            "bucket": {"type": "str", "required": True},
+            "kms_key": {"type": "str", "no_log": False},
+        },
+    },
+}
+
 REPOSITORY: dict[str, dict[str, Any]] = {
     "bucket": {"type": "str", "required": True},
     "prefix": {"type": "str", "default": ""},

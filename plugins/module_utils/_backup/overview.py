@@ -90,9 +90,15 @@ def database(
     return {"line": line, "rows": rows, "findings": [finding.as_dict() for finding in _findings(line, entries, limits)]}
 
 
-def absent(engine: str, system_id: str | None, database: str) -> Finding:
-    """What is wrong with a database that should have backups and has none."""
-    return AGE.judge("/".join(part for part in (engine, system_id, database) if part), False, "it was never backed up")
+def absent(identity: Identity, now: float) -> dict[str, Any]:
+    """The line of a database that should have backups and has none, and what is wrong with it."""
+    line = database(identity, (), (), {}, now, Limits())["line"]
+    return {"line": line, "rows": [], "findings": [AGE.judge(subject(line), False, "it was never backed up").as_dict()]}
+
+
+def subject(line: Mapping[str, Any]) -> str:
+    """Whom a finding is about."""
+    return "/".join(part for part in (line["engine"], line["system_id"], line["database"]) if part)
 
 
 def last_drill(entries: Sequence[Entry]) -> tuple[Entry, Verification] | None:
@@ -143,16 +149,16 @@ def _point(entries: Sequence[Entry], now: float) -> dict[str, Any] | None:
 
 
 def _findings(line: Mapping[str, Any], entries: Sequence[Entry], limits: Limits) -> Iterator[Finding]:
-    subject = f"{line['engine']}/{line['system_id']}/{line['database']}"
+    whom = subject(line)
     for check, point, hours in ((NEWEST, line["newest"], limits.newest_hours), (AGE, line["newest_proven"], limits.proven_hours)):
         if hours:
             told = f"it was taken at {point['taken_at']}, {point['age_seconds'] / HOUR:.1f} hours ago" if point else "there is none"
-            yield check.judge(subject, bool(point) and point["age_seconds"] <= hours * HOUR, f"{told}; the limit is {hours:g} hours")
+            yield check.judge(whom, bool(point) and point["age_seconds"] <= hours * HOUR, f"{told}; the limit is {hours:g} hours")
     damaged = [f"{entry.backup_id}: {entry.problem}" for entry in entries if not entry.restorable]
-    yield WHOLE.judge(subject, not damaged, "; ".join(damaged) or f"all {len(entries)} are")
+    yield WHOLE.judge(whom, not damaged, "; ".join(damaged) or f"all {len(entries)} are")
     if limits.restore_minutes:
         drill = line["last_drill"]
         took = f"the drill of {drill['at']} took {drill['restore_seconds'] / 60:.1f} minutes" if drill else "there was no drill"
         verdict = drill["restore_seconds"] <= limits.restore_minutes * 60 if drill else None
-        yield RESTORE.judge(subject, verdict, f"{took}; the limit is {limits.restore_minutes:g}")
-    yield LEFT.judge(subject, not line["orphans"], f"{line['orphans']} unfinished runs hold {line['orphan_bytes']} bytes; one of them may be under way")
+        yield RESTORE.judge(whom, verdict, f"{took}; the limit is {limits.restore_minutes:g}")
+    yield LEFT.judge(whom, not line["orphans"], f"{line['orphans']} unfinished runs hold {line['orphan_bytes']} bytes; one of them may be under way")

@@ -76,6 +76,7 @@ class Session:
         if not HAS_PSYCOPG2:
             raise OpsError("psycopg2 is not installed for this Python: install python3-psycopg2 (Debian, Ubuntu) or the package psycopg2-binary.")
         self.database = database
+        self.locked = 0  # tables, by ``begin_snapshot``
         try:
             self._connection = psycopg2.connect(
                 host=database.host,
@@ -143,9 +144,16 @@ class Session:
     def now(self) -> float:
         return float(self.value("SELECT extract(epoch FROM clock_timestamp())"))
 
+    def require_direct(self) -> None:
+        """Raise when somebody between answers for the server."""
+        if self._connection.get_backend_pid() != self.value("SELECT pg_backend_pid()"):
+            where = f"{self.database.host}:{self.database.port}"
+            raise OpsError(f"{where} is a connection pooler: snapshots and locks do not survive it. Give the address of the server itself.")
+
     @contextmanager
     def exclusive(self, purpose: str) -> Iterator[None]:
         """One run at a time; the server lets go when this connection ends, however it ends."""
+        self.require_direct()
         if not self.value("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK_SPACE, purpose)):
             raise OpsError(f"Another run holds the lock for {purpose} on {self.database.host}. Wait for it to end; nothing was done.")
         try:
@@ -161,9 +169,7 @@ class Session:
         """
         if self.major < OLDEST:
             raise OpsError(f"The server is PostgreSQL {self.major}; backups need {OLDEST} or later.")
-        if self._connection.get_backend_pid() != self.value("SELECT pg_backend_pid()"):
-            where = f"{self.database.host}:{self.database.port}"
-            raise OpsError(f"{where} is a connection pooler: snapshots and locks do not survive it. Give the address of the server itself.")
+        self.require_direct()
         tables, sequences = self.rows(TABLES), self.rows(SEQUENCES)
         unreadable = [name(row[1], row[2]) for row in tables if not row[4]] + [name(row[0], row[1]) for row in sequences if not row[3]]
         if unreadable:
@@ -195,6 +201,7 @@ class Session:
                     self.end()
                     continue
             if self._lockable() == listed:
+                self.locked = len(listed)
                 return str(self.value("SELECT pg_export_snapshot()"))
             self.end()
         raise OpsError("Tables appeared or went away each time the backup tried to lock them all. Run again when no migration is under way.")

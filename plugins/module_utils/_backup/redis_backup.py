@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, redis_dump, redis_truth
@@ -28,6 +28,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model impor
     Truth,
 )
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.progress import Telling
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.seal import SUFFIX, Sealer, bound
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
@@ -49,6 +50,7 @@ class RedisBackupJob:
     method: snapshot (RDB), keys (each one at its own moment), or auto for a snapshot where the server gives one.
     sample: how many keys are compared later.
     max_age: seconds; a verified backup younger than that makes another one needless.
+    telling: where to tell how far the run is.
     """
 
     server: Connection
@@ -59,6 +61,7 @@ class RedisBackupJob:
     sample: int = 1000
     max_age: float | None = None
     lease_life: float = LIFE
+    telling: Telling = field(default_factory=Telling)
 
 
 class RedisBackup:
@@ -74,6 +77,7 @@ class RedisBackup:
         self._identity = Identity("redis", job.system_id, job.name)
         self._home = policy.home(job.prefix, self._identity)
         self._young: Entry | None = None
+        self._sent = 0
 
     def plan(self) -> Plan:
         with self._job.server.open() as client:
@@ -99,7 +103,7 @@ class RedisBackup:
         with Lease(self._store, self._home + policy.LEASE, f"the backup of {self._job.name}", life=self._job.lease_life) as lease:
             swept = self._catalogue.sweep(self._identity)
             backup_id = policy.new_backup_id(self._clock.now(), secrets.token_hex(4))
-            with self._undone_on_failure(backup_id):
+            with self._undone_on_failure(backup_id), self._job.telling.of(lambda: {"stored": self._sent}):
                 manifest = self._run(backup_id, lease)
         return {"backup": {**summary(manifest), "swept": swept, "seconds": round(self._clock.monotonic() - started, 2)}}
 
@@ -153,6 +157,7 @@ class RedisBackup:
             for chunk in chunks:
                 if len(held) >= PART:
                     upload.part(number, content.add(bytes(held), False))
+                    self._sent += len(held)
                     held.clear()
                     number += 1
                 held += chunk

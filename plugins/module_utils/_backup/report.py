@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.overview import subject
 
 Overview = Mapping[str, Any]
 COLUMNS = ("database", "backup", "taken", "size", "level", "restore takes", "how it is known", "retention")
@@ -55,20 +56,24 @@ def html(overview: Overview) -> str:
 
 def prometheus(overview: Overview) -> str:
     """For node_exporter's textfile collector. Times, not ages: an age would stand still when the report does."""
-    databases, at = overview["databases"], policy.seconds(overview["at"])
+    at, failing = policy.seconds(overview["at"]), _failing(overview)
+    of_report: tuple[tuple[str, str, Callable[[Overview], float | None]], ...] = (
+        ("findings", "How many checks failed.", lambda one: sum(finding["subject"] == subject(one) for finding in failing)),
+        ("report_timestamp_seconds", "When this was read.", lambda _one: at),
+    )
     lines: list[str] = []
-    for name, told, value in METRICS:
+    for name, told, value in (*METRICS, *of_report):
         lines += [f"# HELP groundcrew_backup_{name} {told}", f"# TYPE groundcrew_backup_{name} gauge"]
-        for one in databases:
+        for one in overview["databases"]:
             number = value(one)
-            labels = ",".join(f'{label}="{_quoted(one[label])}"' for label in ("engine", "system_id", "database"))
-            lines += [] if number is None else [f"groundcrew_backup_{name}{{{labels}}} {round(number, 3)}"]
-    for name, told, number in (
-        ("findings", "How many checks failed.", len(_failing(overview))),
-        ("report_timestamp_seconds", "When this was read.", at),
-    ):
-        lines += [f"# HELP groundcrew_backup_{name} {told}", f"# TYPE groundcrew_backup_{name} gauge", f"groundcrew_backup_{name} {number}"]
+            named = labels(engine=one["engine"], system_id=one["system_id"], database=one["database"])
+            lines += [] if number is None else [f"groundcrew_backup_{name}{named} {round(number, 3)}"]
     return "\n".join([*lines, ""])
+
+
+def labels(**named: str) -> str:
+    """What tells one series from another, as Prometheus reads it."""
+    return "{" + ",".join(f'{name}="{_quoted(value)}"' for name, value in named.items()) + "}"
 
 
 def _of(point: str, field: str) -> Callable[[Overview], float | None]:

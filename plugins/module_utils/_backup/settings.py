@@ -17,6 +17,8 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.growing imp
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.lease import LIFE
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Database
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.progress import EVERY, Telling
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.replication import Replication
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore, RestoreJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.seal import Sealer
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, S3Store
@@ -24,6 +26,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.stream impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 Params = Mapping[str, Any]
+SLEEPING = ("GLACIER", "DEEP_ARCHIVE")
 
 
 def backup(params: Params) -> Backup:
@@ -39,6 +42,7 @@ def backup(params: Params) -> Backup:
         roles=params.get("roles") is not False,
         lease_life=params.get("lease_seconds") or LIFE,
         bin_dir=params.get("bin_dir"),
+        telling=telling(params),
     )
     return Backup(job, store(params), signer(params), sealer=sealer(params))
 
@@ -70,6 +74,11 @@ def restore(params: Params) -> Restore:
     return Restore(job, store(params), signer(params), sealer=sealer(params))
 
 
+def telling(params: Params) -> Telling:
+    file = params.get("progress_file")
+    return Telling(Path(file) if file else None, bool(params.get("progress_lines")), params.get("progress_seconds") or EVERY)
+
+
 def catalogue(params: Params) -> Catalogue:
     return Catalogue(store(params), signer(params), params.get("prefix") or "")
 
@@ -91,6 +100,9 @@ def store(params: Params) -> S3Store:
 
 
 def s3(params: Params) -> S3Settings:
+    storage_class = params.get("storage_class")
+    if storage_class in SLEEPING:
+        raise OpsError(f"Objects of storage class {storage_class} take hours to be read again, and a check reads them at once: choose another one.")
     return S3Settings(
         bucket=_required(params, "bucket"),
         endpoint_url=params.get("endpoint_url"),
@@ -100,12 +112,19 @@ def s3(params: Params) -> S3Settings:
         session_token=params.get("session_token"),
         addressing_style=params.get("addressing_style") or "auto",
         ca_bundle=params.get("ca_bundle"),
+        storage_class=storage_class,
     )
 
 
 def repository(params: Params) -> Bucket:
-    wanted = Wanted(params["noncurrent_days"], params["unfinished_days"], params["encryption"], params.get("kms_key"), params.get("object_lock_days"))
-    return Bucket(s3(params), wanted)
+    return Bucket(s3(params), wanted(params))
+
+
+def wanted(params: Params) -> Wanted:
+    """How a bucket should be. What is not given is as the module has it by default."""
+    given = {name: params[name] for name in ("noncurrent_days", "unfinished_days", "encryption", "kms_key", "object_lock_days") if params.get(name) is not None}
+    copied = params.get("replication")
+    return Wanted(**given, replication=Replication(copied["role"], copied["bucket"], copied.get("kms_key")) if copied else None)
 
 
 def signer(params: Params) -> Signer:

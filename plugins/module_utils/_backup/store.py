@@ -35,6 +35,8 @@ PART = 8 * 1024 * 1024
 MOST_PARTS = 10_000
 BLOCK = 64 * 1024
 GONE = ("NoSuchKey", "404")
+# Cheaper classes bill smaller objects as if they had this size, and manifests and leases are read and written often.
+LEAST_IN_CLASS = 128 * 1024
 PROBE = b"groundcrew.ops probe\n"
 
 ADVICE = {
@@ -61,6 +63,7 @@ class S3Settings:
     session_token: str | None = field(default=None, repr=False)
     addressing_style: str = "auto"
     ca_bundle: str | None = None
+    storage_class: str | None = None
 
     @property
     def where(self) -> str:
@@ -108,6 +111,7 @@ class S3Store:
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
         self._where = settings.where
+        self._class = {"StorageClass": settings.storage_class} if settings.storage_class else {}
         self._client = make_client(settings)
         # botocore knows IfNoneMatch and IfMatch since 1.35 only; a header added before signing works with every version.
         self._client.meta.events.register("before-sign.s3.PutObject", self._add_condition)
@@ -143,7 +147,8 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         with self._errors("write", key):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_md5(data))
+            classed = self._class if len(data) >= LEAST_IN_CLASS else {}
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_md5(data), **classed)
 
     def create(self, key: str, data: bytes) -> str:
         try:
@@ -199,7 +204,7 @@ class S3Store:
 
     def upload(self, key: str, stopped: Event | None = None) -> Upload:
         with self._errors("begin a multipart upload of", key):
-            upload_id = self._client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
+            upload_id = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, **self._class)["UploadId"]
         return Upload(self, key, upload_id, stopped)
 
     def get(self, key: str) -> bytes | None:

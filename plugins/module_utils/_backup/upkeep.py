@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report, settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket, Wanted
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.bucket import Bucket
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.hold import Holding
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.inspection import inspect
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.lease import LIFE
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.locks import Locks
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.overview import Limits
@@ -23,7 +24,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._backup.redis_resto
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.restore import Restore
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import Retain, decide
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import Keep
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, sealer, signer, store
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.settings import Params, catalogue, database, restore, s3, sealer, signer, store, wanted
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.verify import TARGET, Question, Verify, VerifyJob
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
@@ -73,6 +74,8 @@ def redis_backup(params: Params) -> RedisBackup:
         method=params.get("method") or "auto",
         sample=params["sample"] if params.get("sample") is not None else 1000,
         max_age=params.get("max_age"),
+        lease_life=params.get("lease_seconds") or LIFE,
+        telling=settings.telling(params),
     )
     return RedisBackup(job, store(params), signer(params), sealer=sealer(params))
 
@@ -130,15 +133,13 @@ def information(params: Params) -> dict[str, Any]:
     """Every backup and what is known about it, as a module returns it."""
     found = catalogue(params)
     identities = found.identities(params.get("database"), params.get("system_id"), params.get("engine"))
-    seen = overview_of(params, found, identities)
-    for one in params.get("required") or ():
-        engine, system = one.get("engine") or "postgresql", one.get("system_id")
-        if not any((there.database, there.engine) == (one["database"], engine) and system in (None, there.system_id) for there in identities):
-            seen["findings"].append(overview.absent(engine, system, one["database"]).as_dict())
+    required = [Identity(one.get("engine") or "postgresql", one.get("system_id") or "", one["database"]) for one in params.get("required") or ()]
+    seen = overview_of(params, found, identities, required)
     return {**seen, "rendered": {name: report.FORMATS[name](seen) for name in params.get("formats") or ()}}
 
 
-def overview_of(params: Params, found: Catalogue, identities: list[Identity]) -> dict[str, Any]:
+def overview_of(params: Params, found: Catalogue, identities: list[Identity], required: list[Identity]) -> dict[str, Any]:
+    """required: those that have to have backups; one without a system id is there when any cluster has it."""
     now = Clock().now()
     limits = Limits(**{name: value for name, value in (params.get("limits") or {}).items() if value is not None})
     parts = []
@@ -146,6 +147,8 @@ def overview_of(params: Params, found: Catalogue, identities: list[Identity]) ->
         entries = found.entries(one)
         decisions = decide(entries, rules(params), now) if params.get("keep") else []
         parts.append(overview.database(one, entries, decisions, found.orphans(one), now, limits))
+    there = {(one.engine, system, one.database) for one in identities for system in ("", one.system_id)}
+    parts += [overview.absent(one, now) for one in required if (one.engine, one.system_id, one.database) not in there]
     return {
         "at": policy.timestamp(now),
         "backups": [line for part in parts for line in part["rows"]],
@@ -156,8 +159,9 @@ def overview_of(params: Params, found: Catalogue, identities: list[Identity]) ->
 
 def inspection(params: Params) -> dict[str, Any]:
     """Whether a bucket is fit for backups, as a module returns it."""
-    bucket = Bucket(s3(params), Wanted())
-    found = inspect(bucket, store(params) if params.get("probe") else None, params["bucket"], policy.root(params.get("prefix") or ""))
+    declared = params.get("declared")
+    bucket, tried = Bucket(s3(params), wanted(declared or {})), store(params) if params.get("probe") else None
+    found = inspect(bucket, tried, params["bucket"], policy.root(params.get("prefix") or ""), declared=declared is not None)
     return {"findings": [one.as_dict() for one in found]}
 
 
@@ -175,12 +179,15 @@ class Reporting:
         return {"report": None}
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
-        found = catalogue(self._params)
-        # Fails when there is none: that no backup was ever made must not look like nothing is wrong.
-        seen = overview_of(self._params, found, [identity(self._params, found)])
+        found, system = catalogue(self._params), self._params.get("system_id")
+        engine, name = whose(self._params)
+        # That no backup was ever made must not look like nothing is wrong.
+        wanted = Identity(engine, system or "", _database_name(self._params))
+        seen = overview_of(self._params, found, found.identities(name, system, engine), [wanted])
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name, render in report.FORMATS.items():
-            write_atomic(self._folder / f"groundcrew_backup_report.{report.ENDINGS[name]}", render(seen))
+        name = f"groundcrew_backup_{stem(*whose(self._params))}-report"
+        for form, render in report.FORMATS.items():
+            write_atomic(self._folder / f"{name}.{report.ENDINGS[form]}", render(seen))
         failing = [finding for finding in seen["findings"] if finding["verdict"] == "fail"]
         if failing:
             raise OpsError("; ".join(f"{one['title']}: no, {one['evidence']}" for one in failing), findings=failing)
@@ -191,12 +198,21 @@ def identity(params: Params, found: Catalogue) -> Identity:
     return found.identity(_database_name(params), params.get("system_id"), params.get("engine") or "postgresql")
 
 
+def whose(params: Params) -> tuple[str, str]:
+    """Engine and database that a configuration is about; it may name the database as the one to log in to. Empty when it does neither."""
+    return str(params.get("engine") or "postgresql"), str(params.get("database") or params.get("login_db") or "")
+
+
+def stem(engine: str, database: str) -> str:
+    """How files about a database begin: a host may have several, and their names may have slashes in them."""
+    return f"{engine}-{policy.encode(database)}"
+
+
 def _database_name(params: Params) -> str:
-    """The configuration of a host names the database as the one to log in to."""
-    name = params.get("database") or params.get("login_db")
+    name = whose(params)[1]
     if not name:
         raise OpsError("Option database is missing: say whose backups are meant.")
-    return str(name)
+    return name
 
 
 def _without_postgresql(_options: Params) -> Restore:

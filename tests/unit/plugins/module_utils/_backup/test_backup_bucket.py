@@ -114,6 +114,7 @@ def test_at_aws_everything_is_foretold_then_made_and_a_second_run_changes_nothin
         "lifecycle": {"noncurrent_days": 7, "unfinished_days": 2},
         "public_access": "blocked",
         "object_lock_days": None,
+        "replication": None,
         "unsupported": [],
     }
     assert store.written[:2] == ["create_bucket", "put_public_access_block"], "private before anything else"

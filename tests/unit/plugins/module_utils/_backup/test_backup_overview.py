@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import finding
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import overview, policy, report, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import cli, overview, policy, report, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Hold, Identity, Verification
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import decide
@@ -21,6 +23,7 @@ from tests.unit.plugins.module_utils._backup.shelf import DAY, SIGNER, Moved, Sh
 
 APP = Identity("postgresql", "1", "app")
 NOW = Moved().now()
+ROOT = Path(__file__).resolve().parents[5]
 
 
 def catalogue_of(shelf):
@@ -124,7 +127,7 @@ def test_metrics_parse_and_are_times_not_ages(seen):
     assert float(metrics[f"groundcrew_backup_newest_proven_timestamp_seconds{label}"]) == NOW - 1.5 * DAY
     assert float(metrics[f"groundcrew_backup_newest_level{label}"]) == 0
     assert float(metrics[f"groundcrew_backup_restore_seconds{label}"]) == 12.5
-    assert metrics["groundcrew_backup_findings"] == "1"
+    assert metrics[f"groundcrew_backup_findings{label}"] == "1"
     empty = Shelf()
     empty.put(f"{policy.home('', APP)}failed/x.json", b"{}")
     none = dict(one.rsplit(" ", 1) for one in report.prometheus(look(empty)).splitlines() if not one.startswith("#"))
@@ -135,11 +138,25 @@ def test_the_report_of_the_command_line_fails_when_something_is_wrong_and_is_wri
     shelf = Shelf()
     monkeypatch.setattr(upkeep, "catalogue", lambda _params: catalogue_of(shelf))
     operation = upkeep.Reporting({"database": "app", "report_dir": str(tmp_path / "report")})
-    with pytest.raises(OpsError, match="There is no backup of database app"):
+    with pytest.raises(OpsError, match="There is a proven backup that is young enough: no, it was never backed up"):
         operation.apply(operation.plan())
+    never = (tmp_path / "report" / "groundcrew_backup_postgresql-app-report.prom").read_text()
+    assert 'groundcrew_backup_newest_proven_timestamp_seconds{engine="postgresql",system_id="",database="app"} 0.0' in never
+    assert 'groundcrew_backup_findings{engine="postgresql",system_id="",database="app"} 1' in never
     stock(shelf, APP, upkeep.Clock().now() - 20 * DAY)
     with pytest.raises(OpsError, match="There is a backup that is young enough: no, it was taken at"):
         operation.apply(operation.plan())
     assert {path.name.rpartition(".")[2] for path in (tmp_path / "report").iterdir()} == {"json", "md", "html", "prom"}
     stock(shelf, APP, upkeep.Clock().now())
     assert operation.apply(operation.plan())["report"]["databases"][0]["proven"] == 2
+
+
+def test_each_metric_of_the_alerts_is_one_that_is_written(seen, tmp_path, monkeypatch):
+    rules = yaml.safe_load((ROOT / "docs/operations/backup-alerts.yml").read_text())["groups"][0]["rules"]
+    wanted = {metric for rule in rules for metric in re.findall(r"groundcrew_backup_\w+", rule["expr"])}
+    monkeypatch.setitem(cli.OPERATIONS, "backup", lambda _params: upkeep.Reporting({"report_dir": str(tmp_path)}))
+    with pytest.raises(OpsError):
+        cli.run("backup", {"login_db": "app"}, tmp_path)
+    written = report.prometheus(seen) + (tmp_path / "groundcrew_backup_postgresql-app-backup.prom").read_text()
+    assert len(wanted) == 5
+    assert wanted <= set(re.findall(r"(?m)^(groundcrew_backup_\w+)\{", written))
