@@ -154,8 +154,11 @@ def verbs_have_a_heading(tree: Tree) -> Iterator[str]:
         yield from (f"{readme}: no heading ## {verb}" for verb in sorted(set(entry_points(tree, role)) - headings))
 
 
-def tasks_of(play: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (task for section in ("pre_tasks", "tasks", "post_tasks") for task in play.get(section) or [])
+def tasks_of(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The tasks of a play or block, those in blocks too."""
+    for section in ("pre_tasks", "tasks", "post_tasks", "block", "rescue", "always"):
+        for task in part.get(section) or []:
+            yield from tasks_of(task) if "block" in task else [task]
 
 
 def verbs_run_by(tree: Tree, playbook: str) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,7 @@ CONTROLS: list[tuple[Rule, dict[str, str], str]] = [
         "does not run it",
     ),
     (rules.playbooks_contain_no_work, {"playbooks/site.yml": "[{tasks: [{name: Do it, ansible.builtin.shell: ls}]}]"}, "Do it is work"),
+    (rules.playbooks_contain_no_work, {"playbooks/site.yml": "[{tasks: [{block: [], always: [{name: Do it, ansible.builtin.shell: ls}]}]}]"}, "Do it is work"),
     (rules.licenses_are_stated, {"one.py": "#!/usr/bin/python\nimport os\n", "Makefile": "", "a.sh": ""}, "one.py: does not begin"),
     (rules.no_machine_is_named, {"one.yml": "path: /" + "work/main/x"}, "one.yml:1"),
     (rules.no_machine_is_named, {"two.txt": "https://deb" + ".debian.org/debian"}, "two.txt:1"),

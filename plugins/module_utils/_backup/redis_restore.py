@@ -246,7 +246,12 @@ class RedisRestore:
                     answers = pipeline.execute(raise_on_error=False)
                     refused = next((one for one in answers if isinstance(one, Exception) and "BUSYKEY" not in str(one)), None)
                     if refused is not None:
-                        raise OpsError(f"{server.host}:{server.port} refused a key of database {number}: {refused}. What was copied before is there.")
+                        older = (
+                            "The server is older than the Redis of this host: restore from a host with one of its version. "
+                            if "version" in str(refused)
+                            else ""
+                        )
+                        raise OpsError(f"{server.host}:{server.port} refused a key of database {number}: {refused}. {older}What was copied before is there.")
                     copied += sum(not isinstance(one, Exception) for one in answers)
             # A pattern, or keys that were there before, leave nothing that could be counted; the samples of all that was copied hold.
             samples = () if self._job.match else tuple(one for one in truth.samples if one.database in numbers)
