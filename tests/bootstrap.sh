@@ -9,6 +9,7 @@
 #   tests/bootstrap.sh                  the environment
 #   tests/bootstrap.sh importer         build/importer: galaxy-importer wants older packages than the rest
 #   tests/bootstrap.sh packages NAME…   Debian packages that are not installed yet
+#   tests/bootstrap.sh unstarted NAME…  the same, without the services that packages start
 #   tests/bootstrap.sh postgresql       a PostgreSQL server for tests to start, without the cluster that its package makes
 set -eu
 cd "$(dirname "$0")/.."
@@ -51,6 +52,16 @@ packages() {
     || { tail -n 5 build/apt.log >&2; die "apt-get could not install$missing (build/apt.log)"; }
 }
 
+unstarted() {
+  policy=/usr/sbin/policy-rc.d # what Debian asks before it starts anything; a machine may have its own
+  if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
+  packages "$@"
+}
+
 postgresql() {
   packages postgresql-common
   cluster=/etc/postgresql-common/createcluster.d/groundcrew.conf
@@ -90,6 +101,7 @@ case "${1:-environment}" in
   environment) environment ;;
   importer) make_venv build/importer -r tests/importer.txt ;;
   packages) shift && packages "$@" ;;
+  unstarted) shift && unstarted "$@" ;;
   postgresql) postgresql ;;
   *) die "unknown command: $1" ;;
 esac

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tests.faults.backup_world import world
 from tests.integration.conftest import cloud, host
 
-__all__ = ["cloud", "host"]
+__all__ = ["cloud", "host", "world"]

@@ -90,6 +90,10 @@ class Handler(BaseHTTPRequestHandler):
         act = rule.act if rule else "pass"
         if rule and act == "slow":
             time.sleep(rule.seconds)
+        if rule and act == "trickle":
+            while self.rfile.read(1024):
+                time.sleep(1.0)
+            return None
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if rule and act == "error":
             return self._answer(rule.status, {"Content-Type": "application/xml"}, ERROR.format(rule.code).encode())

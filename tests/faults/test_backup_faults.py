@@ -19,94 +19,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
+import botocore.auth
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import backup, dump, lease, linux, policy, settings, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import backup, dump, lease, linux, policy, settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from tests import figures
 from tests.faults import s3_proxy
+from tests.faults.backup_world import ENVIRONMENT, OUTCOMES, World, foreign_lease, outcome
 from tests.faults.s3_proxy import Rule
 from tests.integration import backup_servers
-
-KEY = "0123456789abcdef0123456789abcdef"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-# Random bytes do not compress: the file goes in several parts.
-NOISE = """
-    SET search_path = public; CREATE EXTENSION pgcrypto; CREATE TABLE public.noise AS SELECT n, gen_random_bytes(1000) AS b FROM generate_series(1, 10000) n;
-    CREATE TABLE public.orders AS SELECT n AS id, md5(n::text) AS item FROM generate_series(1, 2000) n; CREATE TABLE public.empty (id int PRIMARY KEY);
-    SELECT lo_from_bytea(0, decode(repeat(md5(n::text), 100), 'hex')) FROM generate_series(1, 20) n;
-"""
-OUTCOMES: list[tuple[str, bool]] = []
-
-
-class World:
-    """A database with one backup, behind a proxy that does as it is told."""
-
-    def __init__(self, params: dict[str, Any], proxy: s3_proxy.Proxy) -> None:
-        self.params = params
-        self.proxy = proxy
-        self.older = self.back_up()["backup_id"]
-
-    def back_up(self, **more: Any) -> dict[str, Any]:
-        operation = settings.backup({**self.params, **more})
-        return dict(operation.apply(operation.plan())["backup"])
-
-    def restore(self, backup_id: str, **more: Any) -> dict[str, Any]:
-        there = {"login_db": "postgres", "database": self.params["login_db"], "target_database": "restored", "backup_id": backup_id, "drop_after": True}
-        operation = settings.restore({**self.params, **there, **more})
-        return dict(operation.apply(operation.plan())["restore"])
-
-    def sql(self, text: str, database: str | None = None) -> list[tuple[Any, ...]]:
-        with Session(settings.database({**self.params, "login_db": database or self.params["login_db"]})) as session:
-            return session.rows(text)
-
-    def backups(self) -> list[str]:
-        return [one["backup_id"] for one in upkeep.information(self.params)["backups"]]
-
-    def left(self) -> set[str]:
-        """What lies in the store and on disk that belongs to no backup and is no record of a failure."""
-        store = settings.store(self.params)
-        folders = {item.key.split("/")[4] for item in store.listing(self.params["prefix"] + "/")} - {policy.LEASE, "failed", *self.backups()}
-        uploads = {"unfinished uploads"} if store.abort_uploads(self.params["prefix"]) else set()
-        staged = {path.name for path in Path(self.params["staging_dir"]).iterdir() if path.name.startswith("groundcrew")}
-        return folders | uploads | staged
-
-    def reasons(self) -> str:
-        store = settings.store(self.params)
-        keys = [item.key for item in store.listing(self.params["prefix"] + "/") if "/failed/" in item.key]
-        return " ".join(json.loads(store.get(key) or b"{}")["reason"] for key in keys)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with (
-        backup_servers.folder() as folder,
-        backup_servers.postgres(folder) as database,
-        backup_servers.seaweed(folder) as store,
-        s3_proxy.proxy(store["endpoint_url"]) as proxy,
-    ):
-        params = {**database, **store, "endpoint_url": proxy.url, "prefix": "faults", "signing_key": KEY}
-        with Session(settings.database(params)) as session:
-            session.rows("CREATE DATABASE shop")
-        params.update(login_db="shop", staging_dir=str(tmp_path_factory.mktemp("staging")), lock_timeout=1, stall_seconds=5.0)
-        with Session(settings.database(params)) as session:
-            session.rows(NOISE)
-        yield World(params, proxy)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """said: what the error says; None for a fault that is survived. more: options of the run."""
+    """said: what the error says; None for a fault that is survived. more: options of the run. begun: whether the run gets as far as to leave a
+    record, and may still write one."""
 
     name: str
     said: str | None
     inject: Callable[[World, pytest.MonkeyPatch], Any]
     slow: bool = False
     more: tuple[tuple[str, Any], ...] = ()
+    begun: bool = True
 
 
 def store_does(*rules: tuple[str, Callable[[str], bool], str, int | None], **more: Any) -> Callable[[World, pytest.MonkeyPatch], None]:
@@ -149,6 +88,47 @@ def end_backends(world: World, _child: dump.Child) -> None:
     world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'")
 
 
+def restart_server(world: World, _child: dump.Child) -> None:
+    """As after a crash: at once, with no word to anybody who is connected."""
+    [(data,)] = world.sql("SHOW data_directory")
+    control = [backup_servers.server_folder() / "pg_ctl", "-D", data, "-m", "immediate", "-w", "-l", f"{data}/log", "restart"]
+    subprocess.run(control, user="postgres", cwd="/", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def change_tables(world: World, _child: dump.Child) -> None:
+    """A migration that waits for its lock, a table that is new, and one that goes."""
+    world.sql("CREATE TABLE public.gone (n int)")
+
+    def migrate() -> None:
+        world.sql("ALTER TABLE public.orders ADD COLUMN IF NOT EXISTS note text DEFAULT 'new'; DROP TABLE public.gone")
+
+    threading.Thread(target=migrate, daemon=True).start()
+    while not world.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+        time.sleep(0.01)
+
+
+def an_hour_ahead(_world: World, patch: pytest.MonkeyPatch) -> None:
+    """The clock of this host, from when the dump begins on; the store compares it with its own."""
+    start, now = dump.start_dump, botocore.auth.get_current_datetime
+
+    def started(*arguments: Any, **more: Any) -> dump.Child:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda *given, **named: now(*given, **named) + timedelta(hours=1))
+        return start(*arguments, **more)
+
+    patch.setattr(dump, "start_dump", started)
+
+
+def ignores_conditions(world: World, _patch: pytest.MonkeyPatch) -> None:
+    """The second write of the probe is the one on a condition, which this store says yes to."""
+    seen: list[str] = []
+
+    def second_probe(path: str) -> bool:
+        seen.extend([path] if path.endswith("/probe") else [])
+        return path.endswith("/probe") and len(seen) == 2
+
+    world.proxy.rules = [Rule("PUT", second_probe, "error", 1, status=200)]
+
+
 def end_truth(world: World, patch: pytest.MonkeyPatch) -> None:
     start = dump.start_dump
 
@@ -167,13 +147,6 @@ def no_holes_and_little_room(world: World, patch: pytest.MonkeyPatch) -> None:
     no_holes(world, patch)
     patch.setattr(backup.Limits, "require", lambda *_arguments: None)
     world.proxy.rules = [Rule("PUT", s3_proxy.part, "slow", seconds=2.0)]
-
-
-def foreign_lease(world: World, *, released: bool) -> None:
-    document = {"owner": "another host, process 1", "kernel": "another", "process": 1, "purpose": "x", "number": 7, "life": 3600.0, "released": released}
-    store = settings.store(world.params)
-    key = next(item.key for item in store.listing(world.params["prefix"] + "/") if item.key.endswith(policy.LEASE))
-    store.put(key, json.dumps(document).encode())
 
 
 def lease_elsewhere(world: World, _patch: pytest.MonkeyPatch) -> None:
@@ -219,7 +192,7 @@ def migration(statement: str) -> Callable[[World, pytest.MonkeyPatch], Any]:
     return lambda world, _patch: locked(world, statement)
 
 
-# The option changes nothing; it tells the faults in which another host has taken the lease.
+# This option changes nothing; it tells the faults in which another host has taken the lease.
 FOREIGN = (("roles", True),)
 FAULTS = (
     Fault("the store is busy twice", None, store_does(("PUT", s3_proxy.data, "error", 2)), slow=True),
@@ -230,6 +203,7 @@ FAULTS = (
     Fault("the answer to the manifest is lost", None, store_does(("PUT", s3_proxy.manifest, "lost", 1))),
     Fault("200 with an error body once", None, store_does(("POST", s3_proxy.completion, "error", 1), status=200, code="InternalError")),
     Fault("a file system without holes", None, no_holes, slow=True),
+    Fault("a migration, a new table and one that goes meanwhile", None, once_dumping(change_tables)),
     Fault("the store stays busy", "SlowDown", store_does(("PUT", s3_proxy.part, "error", None)), slow=True),
     Fault(
         "200 with an error body, always", "InternalError", store_does(("POST", s3_proxy.completion, "error", None), status=200, code="InternalError"), slow=True
@@ -238,11 +212,15 @@ FAULTS = (
     Fault("the bucket goes away", "Create the bucket", store_does(("PUT", s3_proxy.data, "error", None), status=404, code="NoSuchBucket"), slow=True),
     Fault("the manifest is refused", "AccessDenied", store_does(("PUT", s3_proxy.manifest, "error", None), status=403, code="AccessDenied")),
     Fault("the store does not answer", "Nothing moved for", store_does(("PUT", s3_proxy.part, "slow", None), seconds=30.0), slow=True),
+    Fault("1 KiB/s", "Nothing moved for", store_does(("PUT", s3_proxy.part, "trickle", None)), slow=True),
+    Fault("the clock of this host is wrong", "Correct the clock of this host", an_hour_ahead, begun=False),
+    Fault("the store knows no conditions", "ignores If-None-Match", ignores_conditions, begun=False),
+    Fault("the server restarts", "terminat|closed|shut|reset", once_dumping(restart_server)),
     Fault("pg_dump is killed", "exit code -9", once_dumping(kill_dump)),
     Fault("pg_dump's server processes are ended", "terminating connection|server closed", once_dumping(end_backends), slow=True),
     Fault("the session with the snapshot is ended", "terminat|closed|snapshot", end_truth),
     Fault("a migration that does not end", "lock timeout", migration("LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE"), slow=True),
-    Fault("another host has the lease", "Another run holds", lease_elsewhere, more=FOREIGN, slow=True),
+    Fault("another host has the lease", "Another run holds", lease_elsewhere, more=FOREIGN, slow=True, begun=False),
     Fault("the lease was lost before the manifest", "it is given up", lease_lost, more=FOREIGN, slow=True),
     Fault("the lease was lost after the manifest", "it is given up", lease_lost_after, more=FOREIGN),
     Fault("no holes and little room", "gives no space back", no_holes_and_little_room, more=(("staging_mib", 4),)),
@@ -269,7 +247,7 @@ def check(world: World, fault: Fault) -> None:
         assert not world.left()
         return
     assert not made, "a run that failed made a backup"
-    if fault.name != "another host has the lease":  # that one had not begun
+    if fault.begun:
         assert re.search(fault.said, world.reasons()), "the reason is not on record"
     if fault.more == FOREIGN:
         foreign_lease(world, released=True)  # whoever it was has ended
@@ -280,47 +258,44 @@ def check(world: World, fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.slow else []) for one in FAULTS])
 def test_fault(world: World, fault: Fault) -> None:
-    OUTCOMES.append((fault.name, False))
-    check(world, fault)
-    OUTCOMES[-1] = (fault.name, True)
+    with outcome(fault.name):
+        check(world, fault)
 
 
-DAMAGE = {
-    "flip": lambda content: content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 4]) + content[len(content) // 2 + 1 :],
+Damage = Callable[[bytes], bytes]
+DAMAGE: dict[str, Damage] = {
+    "flipped": lambda content: content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 4]) + content[len(content) // 2 + 1 :],
     "cut": lambda content: content[: len(content) // 2],
-    "swap": lambda content: bytes(reversed(content)),
+    "reversed": lambda content: bytes(reversed(content)),
 }
 
 
-@pytest.mark.parametrize("kind", ["flip", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("cut", "swap"))])
+@pytest.mark.parametrize("kind", ["flipped", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("cut", "reversed"))])
 def test_damage_is_named_before_anything_is_restored(world: World, kind: str) -> None:
-    OUTCOMES.append((kind, False))
-    s3 = backup_servers.client(world.params)
-    keys = [item.key for item in settings.store(world.params).listing(world.params["prefix"] + "/") if f"/{world.older}/" in item.key]
-    for key in keys:
-        whole = s3.get_object(Bucket="backups", Key=key)["Body"].read()
-        s3.put_object(Bucket="backups", Key=key, Body=DAMAGE[kind](whole))
-        try:
-            with pytest.raises(OpsError, match=r"damaged|tampered|has \d+ bytes|cannot be restored"):
-                world.restore(world.older)
-        finally:
-            s3.put_object(Bucket="backups", Key=key, Body=whole)
-        assert not world.sql("SELECT 1 FROM pg_database WHERE datname = 'restored'")
-    assert world.restore(world.older)["verdict"] == "equal"
-    OUTCOMES[-1] = (kind, True)
+    with outcome(f"an object is {kind}"):
+        s3 = backup_servers.client(world.params)
+        for key in world.keys(world.older):
+            whole = s3.get_object(Bucket="backups", Key=key)["Body"].read()
+            s3.put_object(Bucket="backups", Key=key, Body=DAMAGE[kind](whole))
+            try:
+                with pytest.raises(OpsError, match=r"damaged|tampered|has \d+ bytes|cannot be restored"):
+                    world.restore(world.older)
+            finally:
+                s3.put_object(Bucket="backups", Key=key, Body=whole)
+            assert not world.sql("SELECT 1 FROM pg_database WHERE datname = 'restored'")
+        assert world.restore(world.older)["verdict"] == "equal"
 
 
 def test_what_arrives_cut_is_not_restored(world: World) -> None:
-    OUTCOMES.append(("an answer cut short", False))
-    for act in ("cut", "flip"):
-        world.proxy.rules = [Rule("GET", s3_proxy.data, act)]
-        try:
-            with pytest.raises(OpsError):
-                world.restore(world.older)
-        finally:
-            world.proxy.rules = []
-    assert world.restore(world.older)["verdict"] == "equal"
-    OUTCOMES[-1] = ("an answer cut short", True)
+    with outcome("an answer cut short"):
+        for act in ("cut", "flip"):
+            world.proxy.rules = [Rule("GET", s3_proxy.data, act)]
+            try:
+                with pytest.raises(OpsError):
+                    world.restore(world.older)
+            finally:
+                world.proxy.rules = []
+        assert world.restore(world.older)["verdict"] == "equal"
 
 
 def kill_at_random(world: World, seed: int) -> None:
@@ -350,9 +325,8 @@ def kill_at_random(world: World, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 16))])
 def test_a_kill_at_any_moment_leaves_nothing_behind(world: World, seed: int) -> None:
-    OUTCOMES.append((f"kill {seed}", False))
-    kill_at_random(world, seed)
-    OUTCOMES[-1] = (f"kill {seed}", True)
+    with outcome(f"kill {seed}"):
+        kill_at_random(world, seed)
 
 
 def test_the_controls_are_red_and_the_figure_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,14 +340,14 @@ def test_the_controls_are_red_and_the_figure_is_written(world: World, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(policy, "check_object", lambda *_arguments: None)
         s3 = backup_servers.client(world.params)
-        key = next(item.key for item in settings.store(world.params).listing(world.params["prefix"] + "/") if f"/{world.older}/{policy.GLOBALS}" in item.key)
+        [key] = [key for key in world.keys(world.older) if key.endswith(policy.GLOBALS)]
         whole = s3.get_object(Bucket="backups", Key=key)["Body"].read()
         s3.put_object(Bucket="backups", Key=key, Body=whole.replace(b"CREATE ROLE", b"CREATE R0LE"))
         silent += world.restore(world.older)["verdict"] == "equal"
         s3.put_object(Bucket="backups", Key=key, Body=whole)
     assert silent == 2
     assert world.restore(world.older)["verdict"] == "equal", "after all of it the first backup is what it was"
-    broken = [name for name, held in OUTCOMES if not held]
+    broken = [name for name, held in OUTCOMES.items() if not held]
     control = {"what": "without the manifest's hashes and without the lease, faults that pass unseen", "value": silent, "red": silent > 0}
     figures.record(
         "backup.faults", len(broken), of=len(OUTCOMES), unit="faults", target="== 0", seconds=time.monotonic() - started, command="make faults", control=control

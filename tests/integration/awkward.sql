@@ -48,6 +48,12 @@ ALTER TABLE odd.left_side ADD FOREIGN KEY (other) REFERENCES odd.right_side DEFE
 INSERT INTO odd.left_side VALUES (1, NULL); INSERT INTO odd.right_side VALUES (1, 1); UPDATE odd.left_side SET other = 1;
 CREATE TABLE odd.dropped (a int, gone int, b text); ALTER TABLE odd.dropped DROP COLUMN gone; INSERT INTO odd.dropped VALUES (1, 'x');
 CREATE UNLOGGED TABLE odd.fast AS SELECT 1 AS n;
+CREATE TYPE odd.stretch AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE TABLE odd."$HOME
+'; DROP TABLE x; -- ../../etc/passwd" AS SELECT n, odd.stretch(n, n + 0.5) AS stretch, int4multirange(int4range(n, n + 2), int4range(n + 5, n + 9)) AS ranges
+  FROM generate_series(1, 20) n;
+CREATE EXTENSION file_fdw SCHEMA odd; CREATE SERVER "the files" FOREIGN DATA WRAPPER file_fdw; CREATE USER MAPPING FOR CURRENT_USER SERVER "the files";
+CREATE FOREIGN TABLE odd.outside (line text) SERVER "the files" OPTIONS (filename '/dev/null', format 'text');
 CREATE TABLE odd.no_columns (); INSERT INTO odd.no_columns DEFAULT VALUES; INSERT INTO odd.no_columns DEFAULT VALUES;
 
 CREATE VIEW odd.open AS SELECT id, body FROM odd.documents WHERE state IN ('new') WITH CHECK OPTION;

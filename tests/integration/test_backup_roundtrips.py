@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import loader, settings, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import loader, settings, tools, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.postgres import Session, quoted
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from tests import figures
@@ -21,6 +25,7 @@ from tests.integration import backup_servers
 
 KEY = "0123456789abcdef0123456789abcdef"
 AWKWARD = Path(__file__).with_name("awkward.sql").read_text()
+MIB = 1024 * 1024
 VERSIONS = {"15": backup_servers.server_folder, "17": backup_servers.newer_folder}
 # Each round trip by name: whether it came out equal.
 TRIPS: dict[str, bool] = {}
@@ -58,6 +63,22 @@ class Trip:
         operation = settings.backup({**self.params, **more})
         return dict(operation.apply(operation.plan())["backup"])
 
+    def back_up_apart(self) -> tuple[float, int]:
+        """In a process of its own: seconds, and its largest memory in bytes."""
+        program = "import json, resource, sys; from ansible_collections.groundcrew.ops.plugins.module_utils._backup import settings\n"
+        program += "operation = settings.backup(json.load(sys.stdin)); operation.apply(operation.plan())\n"
+        program += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        started = time.monotonic()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", program], input=json.dumps(self.params), env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return time.monotonic() - started, int(done.stdout) * 1024
+
+    def tables(self, number: int) -> None:
+        for start in range(0, number, 2_000):
+            last = min(start + 2_000, number)
+            self.sql(f"DO $$ BEGIN FOR n IN {start + 1}..{last} LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS n', n, n); END LOOP; END $$")
+
     def restore(self, target: str, **more: Any) -> dict[str, Any]:
         operation = settings.restore({**self.params, "login_db": "postgres", "database": self.name, "target_database": target, **more})
         return dict(operation.apply(operation.plan())["restore"])
@@ -82,6 +103,8 @@ def test_round_trip(trip: Trip, how: str, monkeypatch: pytest.MonkeyPatch) -> No
     options: dict[str, Any] = {}
     if how != "empty":
         trip.sql(AWKWARD)
+    if how == "whole":
+        trip.tables(500)
     if how.startswith("sealed"):
         options = {"encryption_key": "correct horse battery staple"}
         # As on a disk that holds no more than the largest file.
@@ -141,34 +164,56 @@ def test_in_place_keeps_the_old_database_until_the_new_one_is_proven(trip: Trip,
     assert not [name for name in trip.databases() if name.endswith("(restored)")]
 
 
+@contextmanager
+def pgbench(trip: Trip) -> Iterator[None]:
+    """Two clients that write all the while."""
+    login = dict(tools.environment(settings.database(trip.params)))
+    program = str(Path(trip.server["bin_dir"]) / "pgbench")
+    subprocess.run([program, "--initialize", "--scale=2"], env=login, check=True, capture_output=True)
+    writer = subprocess.Popen([program, "--time=900", "--client=2"], env=login, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not trip.sql("SELECT 1 FROM pgbench_history LIMIT 1"):
+            time.sleep(0.05)
+        yield
+        assert writer.poll() is None, "nobody wrote any more when the backup ended"
+    finally:
+        writer.terminate()
+        writer.wait()
+
+
+@pytest.mark.parametrize("servers", ["15"], indirect=True)
+def test_what_is_written_meanwhile_is_neither_in_the_truth_nor_in_the_backup(trip: Trip) -> None:
+    name = f"under pgbench on {trip.server['version']}"
+    TRIPS[name] = False
+    with pgbench(trip):
+        made = trip.back_up()
+        assert trip.restore("live", source=trip.params, drop_after=True)["live_verdict"] == "different", "the control: it wrote"
+    restored = trip.restore("restored")
+    assert (restored["verdict"], restored["restored_rows"]) == ("equal", made["rows"])
+    sums = "SELECT (SELECT sum(bbalance) FROM pgbench_branches) = (SELECT sum(tbalance) FROM pgbench_tellers), count(*) FROM pgbench_history"
+    [(balanced, transactions)] = trip.sql(sums, "restored")
+    assert balanced and 0 < transactions < trip.sql(sums)[0][1], "no transaction is there by half"
+    TRIPS[name] = True
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["20,000 tables", "100 MB in one row", "100,000 large objects", "under pgbench"])
-def test_large_round_trip(trip: Trip, what: str) -> None:
+@pytest.mark.parametrize("what", ["20,000 tables", "100 MB in one row", "100,000 large objects"])
+def test_large_round_trip(trip: Trip, what: str, record_property: Callable[[str, object], None]) -> None:
     name = f"{what} on {trip.server['version']}"
     TRIPS[name] = False
-    writer = None
     if what == "20,000 tables":
-        for start in range(0, 20_000, 2_000):
-            trip.sql(f"DO $$ BEGIN FOR n IN {start + 1}..{start + 2_000} LOOP EXECUTE format('CREATE TABLE t%s AS SELECT %s AS n', n, n); END LOOP; END $$")
+        trip.tables(20_000)
     elif what == "100 MB in one row":
         trip.sql("CREATE TABLE huge AS SELECT decode(repeat(md5('x'), 6400000), 'hex') AS b")
-    elif what == "100,000 large objects":
+    else:
         for _batch in range(10):
             trip.sql("SELECT lo_from_bytea(0, decode(md5(n::text), 'hex')) FROM generate_series(1, 10000) n")
-    else:
-        from ansible_collections.groundcrew.ops.plugins.module_utils._backup.tools import environment
-
-        login = dict(environment(settings.database(trip.params)))
-        pgbench = str(Path(trip.server["bin_dir"]) / "pgbench")
-        subprocess.run([pgbench, "--initialize", "--scale=5"], env=login, check=True, capture_output=True)
-        writer = subprocess.Popen([pgbench, "--time=600", "--client=2"], env=login, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        trip.back_up()
-    finally:
-        if writer:
-            writer.terminate()
-            writer.wait()
-    assert trip.restore("restored")["verdict"] == "equal"
+    seconds, memory = trip.back_up_apart()
+    assert memory < 200 * MIB
+    restored = trip.restore("restored")
+    assert restored["verdict"] == "equal"
+    for figure, value in {"backup seconds": round(seconds, 1), "backup MiB": memory // MIB, "restore seconds": restored["seconds"]}.items():
+        record_property(f"{name}: {figure}", value)
     TRIPS[name] = True
 
 

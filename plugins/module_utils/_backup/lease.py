@@ -49,13 +49,17 @@ class Lease:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ended.set()
         self._renewer.join()
+        lost = self._etag is None
         # It stays, as released: its number must not begin anew. Should this not reach the store, it runs out by itself.
         if self._etag is not None:
             try:
-                self._store.replace(self._key, self._document(released=True), self._etag)
+                lost = self._store.replace(self._key, self._document(released=True), self._etag) is None
             except OpsError:
                 if error is None:
                     raise
+        # Whoever took it over has removed what this run was writing, which is then what it stumbles over first.
+        if lost and isinstance(error, OpsError) and not error.details.get("lost"):
+            raise self._gone(error.message) from error
 
     def require(self) -> None:
         """Raise unless this run holds it, as the store sees it now."""
@@ -63,10 +67,14 @@ class Lease:
             if self._etag is not None:
                 self._etag = self._store.replace(self._key, self._document(), self._etag)
             if self._etag is None:
-                raise OpsError(
-                    f"This run of {self._purpose} was away for more than {self._life:g} s and another one has taken {self._key} over: it is given up.",
-                    object=self._key,
-                )
+                raise self._gone()
+
+    def _gone(self, then: str = "") -> OpsError:
+        return OpsError(
+            f"This run of {self._purpose} was away for more than {self._life:g} s and another one has taken {self._key} over: it is given up. {then}".rstrip(),
+            object=self._key,
+            lost=True,
+        )
 
     def _create(self) -> str:
         self.number = 1

@@ -104,6 +104,7 @@ class Restore:
         _identity, entry, manifest = self._choose()
         tables = self._job.choice.of(manifest)
         with self._connect(self._job.server) as session:
+            session.require_direct()
             tools = self._tools(session, manifest)
             exists = self._require_free(session)
         self._limit(manifest)
