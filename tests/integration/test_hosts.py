@@ -69,20 +69,38 @@ def world(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
 
 
 def test_host(world: World) -> None:
-    assert "Set the hardening of sshd" in world.truthful("groundcrew.ops.host", host_users=[USER])
+    changed = world.truthful("groundcrew.ops.host", host_users=[USER], host_firewall=True, host_firewall_allow=[{"name": "web", "ports": ["80"]}])
+    assert {"Set the hardening of sshd", "Set the rules of the firewall"} <= changed
 
 
-def test_operator_is_not_locked_out(world: World) -> None:
-    shut = world.run("groundcrew.ops.host", host_users=[USER], host_sshd_options={"AllowUsers": "nobody"})
-    assert shut.rc != 0
-    assert {task.partition(" : ")[2] for _host, task, message in shut.failed if "former one is back in force" in message} == {
-        "Assert that the second connection worked"
+@pytest.mark.parametrize(
+    "shut", [{"host_sshd_options": {"AllowUsers": "nobody"}}, {"host_firewall": True, "host_firewall_ssh_from": ["192.0.2.1"]}], ids=["sshd", "firewall"]
+)
+def test_operator_is_not_locked_out(world: World, shut: dict[str, Any]) -> None:
+    taken_back = world.run("groundcrew.ops.host", host_users=[USER], **shut)
+    assert taken_back.rc != 0
+    assert {(host, task.partition(" : ")[2]) for host, task, message in taken_back.failed if "former one is back in force" in message} == {
+        (host, "Assert that the second connection worked") for host in NAMES
     }
-    broken = world.run("groundcrew.ops.host", host_users=[USER], host_sshd_options={"NoSuchKeyword": "yes"})
-    assert broken.rc != 0 and any("validate" in message for _host, _task, message in broken.failed)
-    # Both left the hosts as they were, and reachable.
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"host_sshd_options": {"NoSuchKeyword": "yes"}}, "refuses its hardening, and nothing was touched"),
+        ({"host_firewall": True, "host_firewall_rules": ["tcp dport { accept"]}, "refuses the firewall, which stays as it is"),
+    ],
+    ids=["sshd", "firewall"],
+)
+def test_broken_configuration_is_refused_first(world: World, broken: dict[str, Any], words: str) -> None:
+    refused = world.run("groundcrew.ops.host", host_users=[USER], **broken)
+    assert refused.rc != 0 and not refused.changed
+    assert {host for host, _task, message in refused.failed if words in message} == set(NAMES)
+
+
+def test_what_was_refused_left_the_hosts_as_they_were(world: World) -> None:
     again = world.run("groundcrew.ops.host", host_users=[USER])
-    assert again.rc == 0 and not again.changed
+    assert again.rc == 0 and {task.partition(" : ")[2] for _host, task in again.changed} <= {"Stop the firewall", "Remove the firewall"}
 
 
 @pytest.mark.slow

@@ -6,22 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from testinfra.host import Host
-
-IMAGE = "molecule/true:1"
-
-
-@pytest.fixture
-def image(host: Host) -> Iterator[str]:
-    """An image without a registry: one static program."""
-    host.check_output("apt-get -qq download busybox-static && dpkg-deb -x busybox-static_*.deb busybox && rm busybox-static_*.deb")
-    # Debian 12 has the program in /bin, Debian 13 in /usr/bin.
-    host.check_output(f"cd $(dirname $(find busybox -path '*bin/busybox')) && tar -c busybox | docker import - {IMAGE}")
-    yield IMAGE
-    host.check_output(f"docker image rm --force {IMAGE} && rm -r busybox")
 
 
 def test_daemon_runs_with_the_configuration(host: Host) -> None:
