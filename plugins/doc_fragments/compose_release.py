@@ -20,7 +20,7 @@ options:
     type: path
 """
 
-    RELEASE = r"""
+    TRAFFIC = r"""
 options:
   slots:
     description:
@@ -76,6 +76,16 @@ options:
         description: HAProxy's server state file, written after each change so that a reload or a reboot keeps it.
         type: path
         default: /var/lib/haproxy/server-state
+      master_socket:
+        description:
+          - Socket of HAProxy's master process, asked whether a worker from before a reload still runs. That one cannot be told anything any
+            more, so nothing is stopped that it may send requests to. Where there is no such socket, nothing is waited for.
+        type: path
+        default: /run/haproxy-master.sock
+      idle_timeout:
+        description: Seconds after which HAProxy closes an idle connection of a client, C(proxy_timeout_client) of the role P(groundcrew.ops.proxy#role).
+        type: float
+        default: 60.0
       url:
         description: Where the application answers through the proxy on this host, asked to learn what is truly served.
         type: str
@@ -83,6 +93,10 @@ options:
       host:
         description: Host name sent with that question, where the proxy tells applications apart by name.
         type: str
+"""
+
+    RELEASE = r"""
+options:
   secrets:
     description:
       - Secrets that become files of mode 0400, mounted read-only at C(/run/secrets/<name>) in each service.
@@ -150,6 +164,81 @@ options:
         description: Ask each replica on O(health.path) as often as requests are missing.
         type: bool
         default: true
+      metrics:
+        description:
+          - Look also at what each replica of the new slot counts itself, in Prometheus' text format, by the same limits.
+          - Each source has to have seen something good. One without data fails the gate, which says so.
+        type: dict
+        suboptions:
+          path:
+            description: Path of the metrics.
+            type: str
+            default: /metrics
+          requests:
+            description: The counter of answers.
+            type: str
+            default: http_requests_total
+          status_label:
+            description: Its label that holds the HTTP status.
+            type: str
+            default: status
+          duration:
+            description: The histogram of the seconds that answers took. Without one only errors count.
+            type: str
+            default: http_request_duration_seconds
+      prometheus:
+        description: Look also at queries to a Prometheus server. Each gives one number for each series, and no result is no data.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          url:
+            description: Address of the server, without C(/api/v1).
+            type: str
+            required: true
+          query:
+            description: The query (PromQL).
+            type: str
+            required: true
+          maximum:
+            description: What the numbers may be at the most. This or O(gate.prometheus[].minimum) is required.
+            type: float
+          minimum:
+            description: What the numbers have to be at the least.
+            type: float
+          token:
+            description: A bearer token for the server.
+            type: str
+      cloudwatch:
+        description: Look also at alarms of CloudWatch, which all have to be C(OK). C(INSUFFICIENT_DATA) is no data. Needs python3-boto3 on the host.
+        type: dict
+        suboptions:
+          alarms:
+            description: The alarms by name.
+            type: list
+            elements: str
+            required: true
+          region:
+            description: Region of the alarms. Found as boto3 finds it where it is missing, like the credentials.
+            type: str
+          endpoint_url:
+            description: Another address than that of AWS.
+            type: str
+  canary:
+    description:
+      - A share of the traffic for the new slot before it gets all of it. In this time the gate (O(gate)) compares it with the old slot, which
+        has the rest - errors and the mean of traffic by the proxy's counters, the 95th percentile by as many questions to both.
+      - What is above a limit of the gate and worse than beside it takes the release back.
+    type: dict
+    suboptions:
+      weight:
+        description: Percent of the traffic. With 0 there is no canary within the host.
+        type: float
+        default: 0.0
+      seconds:
+        description: How long the two are compared.
+        type: float
+        default: 10.0
   run:
     description: Name of the run that holds the lease. Phases of one release share it; without it each task is a run of its own.
     type: str

@@ -18,6 +18,7 @@ description:
   - What cannot be read is a finding. Values of secrets are replaced wherever they stand.
 extends_documentation_fragment:
   - groundcrew.ops.compose_release
+  - groundcrew.ops.compose_release.traffic
 attributes:
   check_mode:
     description: Changes nothing, with or without it.
@@ -29,65 +30,6 @@ attributes:
     description: Changes nothing.
     support: full
 options:
-  slots:
-    description: The first port on 127.0.0.1 of each slot, as for M(groundcrew.ops.compose_release).
-    type: dict
-    required: true
-    suboptions:
-      a:
-        description: First port of slot a.
-        type: int
-        required: true
-      b:
-        description: First port of slot b.
-        type: int
-        required: true
-  health:
-    description: How the application is asked through the proxy, as for M(groundcrew.ops.compose_release).
-    type: dict
-    suboptions:
-      path:
-        description: Path that answers 2xx when the application is ready.
-        type: str
-        default: /health/ready
-      release_path:
-        description: Path that answers JSON with a key C(release), asked when answers have no header C(X-Release).
-        type: str
-        default: /health/status
-      successes:
-        description: Good answers in a row that a release must give. Not used here.
-        type: int
-        default: 3
-      timeout:
-        description: Seconds within which a release must become healthy. Not used here.
-        type: float
-        default: 60.0
-      interval:
-        description: Seconds between two probes. Not used here.
-        type: float
-        default: 0.2
-  proxy:
-    description: The HAProxy in front of the slots, as for M(groundcrew.ops.compose_release).
-    type: dict
-    suboptions:
-      backend:
-        description: Name of the application's backend. Defaults to C(app_<name>).
-        type: str
-      socket:
-        description: HAProxy's runtime socket, with level admin.
-        type: path
-        default: /run/haproxy/admin.sock
-      state_file:
-        description: HAProxy's server state file.
-        type: path
-        default: /var/lib/haproxy/server-state
-      url:
-        description: Where the application answers through the proxy on this host.
-        type: str
-        default: http://127.0.0.1:80
-      host:
-        description: Host name sent with that question.
-        type: str
   proxy_config:
     description: HAProxy's configuration.
     type: path
@@ -165,11 +107,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import inform
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import PLACE, RELEASE
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import PLACE, TRAFFIC
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.diagnose import diagnose
 
 SPEC = {
-    **{name: RELEASE[name] for name in ("slots", "health", "proxy")},
     "proxy_config": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "journal_lines": {"type": "int", "default": 20},
     "log_lines": {"type": "int", "default": 50},
@@ -177,7 +118,7 @@ SPEC = {
 
 
 def main() -> None:
-    inform(AnsibleModule(argument_spec=merge(PLACE, SPEC), supports_check_mode=True), diagnose)
+    inform(AnsibleModule(argument_spec=merge(PLACE, TRAFFIC, SPEC), supports_check_mode=True), diagnose)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ description:
     changing only a variable or a secret is a release, and releasing the same again changes nothing.
 extends_documentation_fragment:
   - groundcrew.ops.compose_release
+  - groundcrew.ops.compose_release.traffic
   - groundcrew.ops.compose_release.release
 attributes:
   check_mode:
@@ -436,7 +437,7 @@ def main() -> None:
 def operation(params: Mapping[str, Any]) -> Operation:
     if params["state"] == "absent":
         return Remove(params)
-    return Deploy(params, connect) if params["phase"] in ("all", "prepare") else Phase(params)
+    return Deploy(params, connect) if params["phase"] in ("all", "prepare") else Phase(params, connect)
 
 
 def connect(base_url: str, headers: Mapping[str, str]) -> Http:

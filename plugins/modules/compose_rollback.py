@@ -22,6 +22,7 @@ description:
     release then has an id of its own.
 extends_documentation_fragment:
   - groundcrew.ops.compose_release
+  - groundcrew.ops.compose_release.traffic
   - groundcrew.ops.compose_release.release
 attributes:
   check_mode:

@@ -21,6 +21,7 @@ description:
   - Later releases keep the number.
 extends_documentation_fragment:
   - groundcrew.ops.compose_release
+  - groundcrew.ops.compose_release.traffic
 attributes:
   check_mode:
     description: Looks and decides as the run does.
@@ -32,19 +33,6 @@ attributes:
     description: Changes nothing when the numbers are right.
     support: full
 options:
-  slots:
-    description: The first port on 127.0.0.1 of each slot, as for M(groundcrew.ops.compose_release).
-    type: dict
-    required: true
-    suboptions:
-      a:
-        description: First port of slot a.
-        type: int
-        required: true
-      b:
-        description: First port of slot b.
-        type: int
-        required: true
   rules:
     description: How each service is scaled. Each rule has one of O(rules[].replicas), O(rules[].queue) and O(rules[].signals).
     type: list
@@ -166,52 +154,6 @@ options:
       ca_file:
         description: Certificate of the authority that signed the server's, on the host.
         type: path
-  health:
-    description: How each new replica proves itself, as for M(groundcrew.ops.compose_release).
-    type: dict
-    suboptions:
-      path:
-        description: Path that answers 2xx when the application is ready.
-        type: str
-        default: /health/ready
-      release_path:
-        description: Path that answers JSON with a key C(release), asked when answers have no header C(X-Release).
-        type: str
-        default: /health/status
-      successes:
-        description: Good answers in a row, from the release itself, that each replica must give.
-        type: int
-        default: 3
-      timeout:
-        description: Seconds within which all replicas must become healthy.
-        type: float
-        default: 60.0
-      interval:
-        description: Seconds between two probes.
-        type: float
-        default: 0.2
-  proxy:
-    description: The HAProxy in front of the slots, as for M(groundcrew.ops.compose_release).
-    type: dict
-    suboptions:
-      backend:
-        description: Name of the application's backend. Defaults to C(app_<name>).
-        type: str
-      socket:
-        description: HAProxy's runtime socket, with level admin.
-        type: path
-        default: /run/haproxy/admin.sock
-      state_file:
-        description: HAProxy's server state file.
-        type: path
-        default: /var/lib/haproxy/server-state
-      url:
-        description: Where the application answers through the proxy on this host.
-        type: str
-        default: http://127.0.0.1:80
-      host:
-        description: Host name sent with that question.
-        type: str
   drain_timeout:
     description: Seconds to wait for requests in flight before a replica is stopped.
     type: float
@@ -276,12 +218,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import merge
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.run import perform
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import PLACE, RELEASE
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import DRAIN, PLACE, TRAFFIC
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scale import Scale
 
 BAND = {"type": "dict", "options": {"up": {"type": "float", "required": True}, "down": {"type": "float", "required": True}}}
 SPEC = {
-    **{name: RELEASE[name] for name in ("slots", "health", "proxy", "drain_timeout")},
     "rules": {
         "type": "list",
         "elements": "dict",
@@ -312,7 +253,7 @@ SPEC = {
 
 
 def main() -> None:
-    perform(AnsibleModule(argument_spec=merge(PLACE, SPEC), supports_check_mode=True), Scale)
+    perform(AnsibleModule(argument_spec=merge(PLACE, TRAFFIC, DRAIN, SPEC), supports_check_mode=True), Scale)
 
 
 if __name__ == "__main__":

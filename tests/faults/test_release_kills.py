@@ -25,7 +25,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import acts
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Request
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Release
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Canary, Release
 from tests import figures
 from tests.unit.plugins.module_utils._release.worlds import Killed, Killer, Lab, make
 
@@ -71,6 +71,11 @@ def failing_gate(lab: Lab, killer: Killer) -> None:
         lab.release(NEW, killer=killer)
 
 
+def canary(lab: Lab, killer: Killer) -> None:
+    lab.canary = Canary(weight=10.0, seconds=2.0)
+    lab.release(NEW, killer=killer)
+
+
 def rollback(lab: Lab, killer: Killer) -> None:
     lab.release(NEW)
     lab.release(OLD, killer=killer, rollback=True)
@@ -94,7 +99,7 @@ def taken_back_by_hand(lab: Lab, killer: Killer) -> None:
         machine.revert(run)
 
 
-STORIES: list[Story] = [first_release, next_release, failing_probe, failing_gate, rollback, fleet, taken_back_by_hand]
+STORIES: list[Story] = [first_release, next_release, failing_probe, failing_gate, canary, rollback, fleet, taken_back_by_hand]
 
 
 def begin(folder: Path, story: Story) -> Lab:

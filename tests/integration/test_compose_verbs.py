@@ -175,3 +175,34 @@ def test_what_is_refused_names_file_line_and_remedy_and_touches_nothing(host: Re
         assert said in refused.message
     assert "hunter2" not in refused.message
     assert host.ssh(f"cat {FOLDER}/journal.jsonl") == journal
+
+
+@pytest.mark.slow
+def test_a_canary_gets_its_share_and_a_bad_one_goes_back(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
+    assert not host.deploy("1.0.0", **all_in_one).failed
+    old, entries = host.serves(), len(host.journal())
+    canary = {**all_in_one, "compose_app_canary": {"weight": 20, "seconds": 6}}
+    with host.load(connections=32, pause=0.0) as report:
+        done = host.deploy("1.1.0", **canary)
+    assert not done.failed, done.message
+    assert report.failed == 0, report.as_dict()
+    samples = [entry for entry in host.journal()[entries:] if (entry["kind"], entry.get("state")) == ("sample", "CANARY")]
+    new, rest = (sum(side["requests"] for side in sides) for sides in (samples, [entry["beside"] for entry in samples]))
+    assert new + rest > 500 and 15 < 100 * new / (new + rest) < 25, (new, rest)
+    assert host.deploy("1.1.0", **all_in_one).changed == 0
+
+    # Slower than the one beside it, and not slow enough for its health probe to mind.
+    with host.load(connections=32) as report:
+        refused = host.deploy("1.0.0", **{**canary, "compose_app_environment": environment(DELAY_SECONDS="0.8")})
+    assert refused.failed and "(CANARY)" in refused.message and "ms beside it" in refused.message, refused.message
+    assert report.failed == 0 and host.serves() == done.result["release"] != old
+    assert host.deploy("1.1.0", **all_in_one).changed == 0
+
+
+@pytest.mark.slow
+def test_a_gate_without_data_takes_the_release_back_and_says_so(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
+    before = host.serves()
+    blind = {**all_in_one, "compose_app_bake_seconds": 8, "compose_app_gate": {"metrics": {"path": "/metrics"}}}
+    refused = host.deploy("1.0.0", **blind)
+    assert refused.failed and "no data from the application's metrics, 4 times in a row" in refused.message, refused.message
+    assert host.serves() == before

@@ -140,6 +140,29 @@ def test_a_hundred_thousand_requests(host: ReleaseHost) -> None:
     assert len(releases) >= 4, releases
 
 
+def release_after_a_reload(host: ReleaseHost, version: str, **variables: Any) -> Report:
+    """Clients that were idle at the reload use their connections again after the release: they are still with the proxy's former process."""
+    with host.load(connections=CONNECTIONS, pause=50.0) as report:
+        time.sleep(3)
+        host.ssh("systemctl reload haproxy")
+        done = host.deploy(version, **BAKE, **variables)
+        assert not done.failed, done.message
+        while report.requests < 2 * CONNECTIONS:
+            time.sleep(1)
+    return report
+
+
+@pytest.mark.slow
+def test_a_release_right_after_a_reload_waits_for_the_proxy_s_former_process(host: ReleaseHost) -> None:
+    assert not host.deploy("1.0.0", **BAKE).failed
+    report = release_after_a_reload(host, "1.1.0")
+    assert report.failed == 0 and report.requests >= 2 * CONNECTIONS, report.as_dict()
+    # The control: a proxy that is not asked for former processes.
+    time.sleep(60)
+    control = release_after_a_reload(host, "1.0.0", compose_app_proxy={"master_socket": "/none"})
+    assert control.failures["HTTP 503"] > 0, control.as_dict()
+
+
 @pytest.mark.slow
 def test_a_websocket_lives_until_its_deadline(host: ReleaseHost) -> None:
     assert not host.deploy("1.0.0", **BAKE).failed

@@ -14,10 +14,11 @@ from typing import cast
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters, Gate, Watch
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import SLOTS, Health, Occupant, Pending, Release, Server, Slot
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate, Source, Watch
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import SLOTS, Canary, Health, Occupant, Pending, Release, Server, Slot
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Engine, Guarded, Host, Probe, Proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters, Side, Traffic
 
 DRAIN_INTERVAL = 0.05
 STEADY = 1.0
@@ -37,7 +38,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a host releases, apart from what. drain_timeout: seconds. keep: committed releases that stay stored."""
+    """How a host releases, apart from what. drain_timeout: seconds. keep: committed releases that stay stored.
+
+    sources: what the gate asks beside the proxy, of replicas by their ports.
+    """
 
     app: str
     slots: dict[str, Slot]
@@ -45,6 +49,8 @@ class Settings:
     drain_timeout: float = 30.0
     keep: int = 5
     gate: Gate = field(default_factory=Gate)
+    canary: Canary = field(default_factory=Canary)
+    sources: Callable[[Sequence[int]], Sequence[Source]] = lambda _ports: ()
 
 
 class Acts:
@@ -96,6 +102,17 @@ class Acts:
             self.engine.start(target, occupant.slot, "worker")
             self._require_steady(occupant, target)
 
+    def canary(self, target: Release, _outcome: Outcome) -> None:
+        """A share of the traffic for the new slot, until the gate has compared it with the old one beside it."""
+        canary, new, old = self.settings.canary, self.pending.target, self.store.read().active
+        if canary.weight <= 0 or old is None or not new.servers or not old.servers:
+            return
+        serving, joining = (self.settings.slots[each.slot].servers(each.servers) for each in (old, new))
+        self.proxy.set_states(dict.fromkeys((*serving, *joining), "ready"), policy.weights(canary.weight, joining, serving))
+        self.proxy.save()
+        gate = dataclasses.replace(self.settings.gate, seconds=canary.seconds)
+        self._watch(gate, Traffic(gate, self._side(new, target), self._side(old, self.store.load(old.release))))
+
     def switch(self, _target: Release, _outcome: Outcome) -> None:
         new = self.pending.target
         old = self.store.read().active
@@ -113,21 +130,7 @@ class Acts:
         if self.settings.gate.seconds <= 0:
             return
         new = self.pending.target
-
-        def count() -> dict[str, Counters]:
-            return {name: counters for name, counters in self.proxy.counters().items() if name.startswith(new.slot)}
-
-        def ask(times: int) -> list[tuple[bool, float]]:
-            ports = self._ports(new)
-            if not ports:
-                return [(self._running(new, target) == self._wanted(target), 0.0)] * times
-            with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-                return list(pool.map(lambda number: self.probe.measure(ports[number % len(ports)], self.settings.health, target.id), range(times)))
-
-        def note(kind: str, **fields: object) -> None:
-            self.note(kind, self.pending, "BAKING", **fields)
-
-        Watch(self.settings.gate, count, ask, note, self.clock).run(lambda: self.store.leave("sample"))
+        self._watch(self.settings.gate, Traffic(self.settings.gate, self._side(new, target)))
         if (seen := self._running(new, target)) != (wanted := self._wanted(target)):
             raise OpsError(f"Workers of release {target.id} ended again: {seen} run of {wanted}.")
 
@@ -186,6 +189,8 @@ class Acts:
     def stop(self, slot: str) -> None:
         """Workers first: they need the longest, and nothing new comes to them from a web service that is out of the proxy."""
         self.engine.stop(slot, "worker")
+        if any(each.slot == slot and each.running for each in self.engine.containers()):
+            outlast_reload(self.proxy, self.clock)
         self.engine.stop(slot, "web")
 
     # the record
@@ -200,13 +205,33 @@ class Acts:
     def enter(self, name: str) -> None:
         pending = self.pending
         self.note("intent", pending, name)
-        entered = dataclasses.replace(pending, state=name, switched=pending.switched or name == "SWITCHED", since=self.clock.now())
+        entered = dataclasses.replace(pending, state=name, switched=pending.switched or name in ("CANARY", "SWITCHED"), since=self.clock.now())
         self.store.write(dataclasses.replace(self.store.read(), pending=entered))
 
     def note(self, kind: str, pending: Pending, name: str, **fields: object) -> None:
         self.store.note(kind, run=pending.run, state=name, release=pending.target.release, slot=pending.target.slot, **fields)
 
     # what several acts ask
+
+    def _watch(self, gate: Gate, traffic: Traffic) -> None:
+        def note(kind: str, **fields: object) -> None:
+            self.note(kind, self.pending, self.pending.state, **fields)
+
+        sources = (traffic, *self.settings.sources(self._ports(self.pending.target)))
+        Watch(gate, sources, note, self.clock).run(lambda: self.store.leave("sample"))
+
+    def _side(self, occupant: Occupant, release: Release) -> Side:
+        def count() -> dict[str, Counters]:
+            return {name: counters for name, counters in self.proxy.counters().items() if name.startswith(occupant.slot)}
+
+        def ask(times: int) -> list[tuple[bool, float]]:
+            ports = self._ports(occupant)
+            if not ports:
+                return [(self._running(occupant, release) == self._wanted(release), 0.0)] * times
+            with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+                return list(pool.map(lambda number: self.probe.measure(ports[number % len(ports)], self.settings.health, release.id), range(times)))
+
+        return Side(count, ask)
 
     def healthy(self, occupant: Occupant) -> bool:
         try:
@@ -270,6 +295,12 @@ class Acts:
         return sum(count for name, count in self.proxy.sessions().items() if name.startswith(slot))
 
 
+def outlast_reload(proxy: Proxy, clock: Clock) -> None:
+    """Wait until no process of the proxy from before a reload can send anything to servers that are drained by now."""
+    while (left := proxy.lingering()) > 0:
+        clock.sleep(min(left, 1.0))
+
+
 def other(slot: str) -> str:
     return SLOTS[1 - SLOTS.index(slot)]
 
@@ -282,10 +313,11 @@ ACTS: dict[str, Act] = {
     "MIGRATED": Acts.migrate,
     "STARTED": Acts.start,
     "VERIFIED": Acts.verify,
+    "CANARY": Acts.canary,
     "SWITCHED": Acts.switch,
     "DRAINED": Acts.drain,
     "BAKING": Acts.bake,
     "COMMITTED": Acts.commit,
 }
 PATH = tuple(ACTS)
-PHASES = {"prepare": PATH[:1], "migrate": PATH[1:2], "switch": PATH[2:7], "bake": PATH[6:7], "commit": PATH[7:], "hold": ()}
+PHASES = {"prepare": PATH[:1], "migrate": PATH[1:2], "switch": PATH[2:8], "bake": PATH[7:8], "commit": PATH[8:], "hold": ()}

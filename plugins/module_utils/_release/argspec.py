@@ -12,8 +12,7 @@ PLACE: Spec = {
     "root": {"type": "path"},
 }
 
-RELEASE: Spec = {
-    **PLACE,
+TRAFFIC: Spec = {
     "slots": {"type": "dict", "required": True, "options": {"a": {"type": "int", "required": True}, "b": {"type": "int", "required": True}}},
     "health": {
         "type": "dict",
@@ -33,10 +32,20 @@ RELEASE: Spec = {
             "backend": {"type": "str"},
             "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "state_file": {"type": "path", "default": "/var/lib/haproxy/server-state"},
+            "master_socket": {"type": "path", "default": "/run/haproxy-master.sock"},
+            "idle_timeout": {"type": "float", "default": 60.0},
             "url": {"type": "str", "default": "http://127.0.0.1:80"},
             "host": {"type": "str"},
         },
     },
+}
+
+DRAIN: Spec = {"drain_timeout": {"type": "float", "default": 30.0}}
+
+RELEASE: Spec = {
+    **PLACE,
+    **TRAFFIC,
+    **DRAIN,
     "secrets": {
         "type": "list",
         "elements": "dict",
@@ -49,7 +58,6 @@ RELEASE: Spec = {
         },
     },
     "secret_owner": {"type": "int", "default": 0, "no_log": False},
-    "drain_timeout": {"type": "float", "default": 30.0},
     "gate": {
         "type": "dict",
         "apply_defaults": True,
@@ -62,7 +70,42 @@ RELEASE: Spec = {
             "failures": {"type": "int", "default": 1},
             "inconclusive": {"type": "int", "default": 3},
             "probe": {"type": "bool", "default": True},
+            "metrics": {
+                "type": "dict",
+                "options": {
+                    "path": {"type": "str", "default": "/metrics"},
+                    "requests": {"type": "str", "default": "http_requests_total"},
+                    "status_label": {"type": "str", "default": "status"},
+                    "duration": {"type": "str", "default": "http_request_duration_seconds"},
+                },
+            },
+            "prometheus": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "required_one_of": [("maximum", "minimum")],
+                "options": {
+                    "url": {"type": "str", "required": True},
+                    "query": {"type": "str", "required": True},
+                    "maximum": {"type": "float"},
+                    "minimum": {"type": "float"},
+                    "token": {"type": "str", "no_log": True},
+                },
+            },
+            "cloudwatch": {
+                "type": "dict",
+                "options": {
+                    "alarms": {"type": "list", "elements": "str", "required": True},
+                    "region": {"type": "str"},
+                    "endpoint_url": {"type": "str"},
+                },
+            },
         },
+    },
+    "canary": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {"weight": {"type": "float", "default": 0.0}, "seconds": {"type": "float", "default": 10.0}},
     },
     "run": {"type": "str"},
     "controller": {"type": "str", "default": ""},

@@ -20,7 +20,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Release, Slot, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -168,7 +168,7 @@ def _proxy(params: Params, state: State, found: list[str]) -> dict[str, dict[str
     given = params["proxy"]
     backend = given["backend"] or f"app_{params['name']}"
     slots = {name: Slot(name, first_port) for name, first_port in params["slots"].items()}
-    proxy = Haproxy(backend, given["socket"], given["state_file"])
+    proxy = make_proxy(params["name"], given)
     configured = _configured(Path(params["proxy_config"]), backend, found)
     try:
         servers, saved, sessions = proxy.servers(), proxy.saved(), proxy.sessions()

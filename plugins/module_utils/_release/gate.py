@@ -1,22 +1,21 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate: whether a release that has the traffic may keep it.
+"""The gate: whether a release may take traffic, or keep it.
 
-It looks at what the proxy counted for the new slot, once in each interval. Where there is too little traffic to tell, it asks the
-slot itself as often as is missing. A sample without enough requests is inconclusive, and inconclusive is not success.
+It asks its sources once in each interval. One that speaks against the release makes the sample a bad one. A source that has too little to
+go by is inconclusive, and inconclusive is not success: each source has to have seen something good.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
-
-# HAProxy's average is the plain mean of so many requests, and fades after them.
-WINDOW = 1024
 
 
 @dataclass(frozen=True)
@@ -39,116 +38,83 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Counters:
-    """What the proxy counted for a server since it began. mean_ms: of the last ``WINDOW`` answers."""
+class Look:
+    """What a source says now. objection: nothing (empty), or what speaks against the release; None where it cannot tell.
 
-    requests: int = 0
-    errors: int = 0
-    mean_ms: float = 0.0
+    said: what it saw, in words. seen: the same for the journal.
+    """
+
+    objection: str | None
+    said: str
+    seen: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What was seen of a slot since the last sample that told something."""
-
-    requests: int = 0
-    errors: int = 0
-    mean_ms: float = 0.0
-    probes: int = 0
-    probe_errors: int = 0
-    probe_p95_ms: float = 0.0
+class Source(Protocol):
+    """The gate's port: something that can tell how a release does."""
 
     @property
-    def error_rate(self) -> float:
-        return 100.0 * (self.errors + self.probe_errors) / max(self.requests + self.probes, 1)
+    def name(self) -> str:
+        """What a message calls it."""
 
+    def begin(self) -> None:
+        """Remember where things stand; what was before is not the release's."""
 
-# Asks replicas so many times; for each question whether it was answered well, and in how many milliseconds.
-Ask = Callable[[int], Sequence[tuple[bool, float]]]
+    def look(self) -> Look:
+        """What there is to say of the time since the last look that told something."""
 
 
 class Watch:
-    """One look at a slot after another. count: reads the counters of the slot's servers. note: keeps each sample."""
+    """One look at all sources after another. note: keeps each of them."""
 
-    def __init__(self, gate: Gate, count: Callable[[], Mapping[str, Counters]], ask: Ask, note: Callable[..., None], clock: Clock) -> None:
+    def __init__(self, gate: Gate, sources: Sequence[Source], note: Callable[..., None], clock: Clock) -> None:
         self._gate = gate
-        self._count = count
-        self._ask = ask
+        self._sources = sources
         self._note = note
         self._clock = clock
+        self._silent: Counter[str] = Counter()
+        self._good: Counter[str] = Counter()
+        self._failed = 0
+        self._reason = ""
 
     def run(self, leave: Callable[[], None]) -> None:
         """Look until the time is over. leave: asked before each look; raises when this run has lost its lease.
 
         Raises OpsError when the release may not keep the traffic, and says why.
         """
-        failed, silent, good, reason = 0, 0, 0, None
         end = self._clock.monotonic() + self._gate.seconds
-        baseline = dict(self._count())
-        while good + silent + failed == 0 or self._clock.monotonic() < end:
+        for source in self._sources:
+            source.begin()
+        looked = False
+        while not looked or self._clock.monotonic() < end:
             self._clock.sleep(min(self._gate.interval, max(end - self._clock.monotonic(), 0.0)))
             leave()
-            counted = dict(self._count())
-            sample = self._sample(baseline, counted)
-            reason = objection(self._gate, sample)
-            self._note("sample", **asdict(sample), objection=reason)
-            if reason is None:
-                silent += 1
-                if silent > self._gate.inconclusive:
-                    raise OpsError(f"The gate saw too few requests {silent} times in a row ({_seen(sample)}; {self._gate.requests} tell something).")
+            self._look()
+            looked = True
+        for source in self._sources:
+            if not self._good[source.name]:
+                said = f", since {self._reason}" if self._reason else ""
+                raise OpsError(
+                    f"The gate saw no sample of {source.name} that was good in {self._gate.seconds:g} s: {self._failed} were bad{said};"
+                    f" {self._silent[source.name]} told nothing."
+                )
+
+    def _look(self) -> None:
+        bad = []
+        for source in self._sources:
+            look = source.look()
+            self._note("sample", source=source.name, **look.seen, objection=look.objection)
+            if look.objection is None:
+                self._silent[source.name] += 1
+                if self._silent[source.name] > self._gate.inconclusive:
+                    raise OpsError(f"The gate has no data from {source.name}, {self._silent[source.name]} times in a row ({look.said}).")
                 continue
-            baseline, silent = counted, 0
-            if reason:
-                failed += 1
-                if failed > self._gate.failures:
-                    raise OpsError(f"The gate saw that {reason} ({_seen(sample)}).")
+            self._silent[source.name] = 0
+            if look.objection:
+                bad.append(f"{look.objection} ({look.said})")
+                self._reason = look.objection
             else:
-                good += 1
-        if not good:
-            said = f", since {reason}" if reason else ""
-            raise OpsError(f"The gate saw no sample that was good in {self._gate.seconds:g} s: {failed} were bad{said}; {silent} told nothing.")
-
-    def _sample(self, before: Mapping[str, Counters], after: Mapping[str, Counters]) -> Sample:
-        seen = [between(before.get(name, Counters()), counters) for name, counters in after.items()]
-        requests = sum(each.requests for each in seen)
-        mean = sum(each.mean_ms * each.requests for each in seen) / max(requests, 1)
-        errors = sum(each.errors for each in seen)
-        missing = self._gate.requests - requests if self._gate.probe else 0
-        probes = self._ask(missing) if missing > 0 else ()
-        times = sorted(milliseconds for good, milliseconds in probes if good)
-        p95 = times[min(len(times) * 95 // 100, len(times) - 1)] if times else 0.0
-        return Sample(requests, errors, round(mean, 1), len(probes), sum(not good for good, _time in probes), round(p95, 1))
-
-
-def objection(gate: Gate, sample: Sample) -> str | None:
-    """What speaks against the release: nothing (empty), or why; None where the sample does not tell."""
-    if sample.requests + sample.probes < gate.requests:
-        return None
-    if sample.error_rate > gate.error_rate:
-        return f"{sample.error_rate:.1f} % of the answers failed, more than {gate.error_rate:g} %"
-    slow = max(sample.mean_ms, sample.probe_p95_ms)
-    return f"answers took {slow:.0f} ms, more than {gate.response_ms:g} ms" if slow > gate.response_ms else ""
-
-
-def between(before: Counters, after: Counters) -> Counters:
-    """What happened between two looks at a server's counters.
-
-    The proxy shows a mean over what it saw before as well. Up to ``WINDOW`` requests that is a plain mean, so the share of the new
-    requests follows by subtraction; beyond, each request fades the mean by one part in ``WINDOW``, which is undone the same way.
-    """
-    if after.requests < before.requests:  # the proxy began to count anew
-        return after
-    fresh = after.requests - before.requests
-    if not fresh:
-        return Counters()
-    if after.requests <= WINDOW:
-        mean = (after.mean_ms * after.requests - before.mean_ms * before.requests) / fresh
-    else:
-        left = (1 - 1 / WINDOW) ** fresh
-        mean = (after.mean_ms - before.mean_ms * left) / (1 - left)
-    return Counters(fresh, after.errors - before.errors, max(mean, 0.0))
-
-
-def _seen(sample: Sample) -> str:
-    probes = f", {sample.probes} probes with a 95th percentile of {sample.probe_p95_ms:g} ms" if sample.probes else ""
-    return f"{sample.requests} requests with a mean of {sample.mean_ms:g} ms{probes}; {sample.errors + sample.probe_errors} failed"
+                self._good[source.name] += 1
+        if bad:
+            self._failed += 1
+            if self._failed > self._gate.failures:
+                raise OpsError(f"The gate saw that {'; '.join(bad)}.")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Health, Server
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Engine
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
 
 
 class NoProxy:
@@ -26,7 +26,7 @@ class NoProxy:
     def counters(self) -> dict[str, Counters]:
         return {}
 
-    def set_states(self, states: Mapping[str, str]) -> None:
+    def set_states(self, states: Mapping[str, str], weights: Mapping[str, int] | None = None) -> None:
         """There is nothing to set."""
 
     def save(self) -> None:
@@ -34,6 +34,9 @@ class NoProxy:
 
     def saved(self) -> dict[str, str]:
         return {}
+
+    def lingering(self) -> float:
+        return 0.0
 
 
 class RunningProbe:

@@ -80,7 +80,8 @@ class Machine:
             return {}
         servers, saved = self._proxy.servers(), self._proxy.saved()
         wanted = policy.wanted_states(self._settings.slots, servers, active)
-        return {name: state for name, state in wanted.items() if name not in servers or servers[name].state != state or saved.get(name) != state}
+        good = {name for name, server in servers.items() if not server.weighted}
+        return {name: state for name, state in wanted.items() if name not in good or servers[name].state != state or saved.get(name) != state}
 
     def require_schema(self, target: Release, *, rollback: bool) -> None:
         """Raise OpsError with the reason when the database's schema forbids the target."""
@@ -206,7 +207,7 @@ class Machine:
     def _taken_back(self, name: str, cause: OpsError, alone: bool) -> OpsError:
         """Go back, and the error that says what serves now."""
         pending = self._acts.pending
-        logs = self._engine.keep_logs(pending.target.slot) if name in ("STARTED", "VERIFIED", "BAKING") else None
+        logs = self._engine.keep_logs(pending.target.slot) if name in ("STARTED", "VERIFIED", "CANARY", "BAKING") else None
         if alone:
             self._acts.revert()
         else:

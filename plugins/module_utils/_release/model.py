@@ -104,6 +104,14 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """A share of the traffic for a new slot before it gets all of it. weight: percent; 0 is none. seconds: how long the two are compared."""
+
+    weight: float = 0.0
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True)
 class Release:
     """Everything that decides what runs. The identity is a digest of it, so equal releases have equal ids.
 
@@ -222,11 +230,12 @@ class Container:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of the proxy's backend. state: "ready", "drain" or "maint"."""
+    """A server of the proxy's backend. state: "ready", "drain" or "maint". weighted: it has another weight than usual."""
 
     name: str
     state: str
     port: int
+    weighted: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,26 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release import com
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import environment as environments
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Request
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import ComposeFile, Health, Migration, Release, Schema, Secret, Slot, SupportFile
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
+    Canary,
+    ComposeFile,
+    Health,
+    Migration,
+    Release,
+    Schema,
+    Secret,
+    Slot,
+    SupportFile,
+)
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Probe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect, Registry
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scale import as_scaled
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.sources import make_gate, make_sources
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
 
 Params = Mapping[str, Any]
@@ -39,7 +49,7 @@ ENGINE_FOLDER = Path("/var/lib/docker")
 class Application:
     """One application on this host, with its adapters. The verbs work on it."""
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, connect: Connect | None = None) -> None:
         clock = Clock()
         proxy = params["proxy"]
         self.name: str = params["name"]
@@ -52,10 +62,19 @@ class Application:
         headless = self._headless(params)
         self.probe: Probe = RunningProbe(engine, self.store) if headless else HttpProbe(proxy["url"], proxy["host"], health, clock)
         self.machine = Machine(
-            Settings(self.name, self.slots, health, params["drain_timeout"], params["keep"], Gate(**params["gate"])),
+            Settings(
+                self.name,
+                self.slots,
+                health,
+                params["drain_timeout"],
+                params["keep"],
+                make_gate(params["gate"]),
+                Canary(**params["canary"]),
+                lambda ports: make_sources(params["gate"], connect, ports),
+            ),
             self.store,
             engine,
-            NoProxy() if headless else Haproxy(proxy["backend"] or f"app_{self.name}", proxy["socket"], proxy["state_file"]),
+            NoProxy() if headless else make_proxy(self.name, proxy),
             self.probe,
             LocalHost((self.store.root, ENGINE_FOLDER), params["free_space"]),
             clock,
@@ -140,7 +159,7 @@ class Deploy:
 
     def __init__(self, params: Params, connect: Connect) -> None:
         self._params = params
-        self._application = Application(params)
+        self._application = Application(params, connect)
         registry = params["registry"]
         self._registry = Registry(connect, plain=registry["plain_http"], username=registry["username"], password=registry["password"])
         self._target: Release | None = None

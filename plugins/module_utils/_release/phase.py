@@ -12,14 +12,15 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.operations import Application, Params
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect
 
 
 class Phase:
     """One phase of a fleet's release on this host, of what the phase ``prepare`` left in progress."""
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, connect: Connect) -> None:
         self._params = params
-        self._application = Application(params)
+        self._application = Application(params, connect)
 
     def plan(self) -> Plan:
         pending = self._application.store.read().pending

@@ -87,6 +87,13 @@ def wanted_states(slots: Mapping[str, Slot], servers: Mapping[str, Server], acti
     return {**dict.fromkeys(ready, "ready"), **{name: "maint" for name in sorted(servers) if name not in ready}}
 
 
+def weights(share: float, new: Sequence[str], old: Sequence[str]) -> dict[str, int]:
+    """HAProxy's weights (1 to 256) that give the new servers a share of the traffic, in percent, whatever the number of servers on each side."""
+    ratio = share / max(100.0 - share, 0.01) * len(old) / len(new)
+    fine = 256 / max(ratio, 1.0)
+    return {**dict.fromkeys(new, max(round(ratio * fine), 1)), **dict.fromkeys(old, max(round(fine), 1))}
+
+
 def commit(committed: Sequence[str], active: str | None, target: str, origin: str | None, *, rollback: bool = False) -> tuple[str, ...]:
     """The history after a release was committed.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Container, Health, Release, Server
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
 
 
 class Engine(Protocol):
@@ -52,14 +52,17 @@ class Proxy(Protocol):
     def counters(self) -> dict[str, Counters]:
         """What was counted by server."""
 
-    def set_states(self, states: Mapping[str, str]) -> None:
-        """Set servers to "ready", "drain" or "maint", in the order given, in one command line."""
+    def set_states(self, states: Mapping[str, str], weights: Mapping[str, int] | None = None) -> None:
+        """Set servers to "ready", "drain" or "maint", in the order given, in one command line. Each gets its weight, or the usual one again."""
 
     def save(self) -> None:
         """Make the states survive a reload and a restart of the proxy."""
 
     def saved(self) -> Mapping[str, str]:
         """The states that a restarted proxy would begin with."""
+
+    def lingering(self) -> float:
+        """For how many seconds a process from before a reload may still send requests where it did then; 0 when there is none."""
 
 
 class Probe(Protocol):
@@ -89,7 +92,7 @@ class Host(Protocol):
 QUESTIONS = frozenset(
     {
         *("read", "seats", "journal", "folder", "has", "load", "origin", "leave"),  # store
-        *("containers", "servers", "sessions", "saved", "counters", "verify", "measure", "serving"),  # engine, proxy, probe
+        *("containers", "servers", "sessions", "saved", "counters", "lingering", "verify", "measure", "serving"),  # engine, proxy, probe
     }
 )
 

@@ -15,6 +15,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Health
 
 REQUEST_TIMEOUT = 5.0
+LONGEST_TEXT = 4 * 1024 * 1024
 
 
 class HttpProbe:
@@ -65,12 +66,23 @@ class HttpProbe:
         return Answer(status, served)
 
 
-def _get(address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str | None, bytes]:
+def read_text(port: int, path: str) -> str:
+    """What a replica shows on a path. Raises OpsError when it shows nothing."""
+    try:
+        status, _release, body = _get("127.0.0.1", port, path, {}, LONGEST_TEXT)
+    except (OSError, http.client.HTTPException) as error:
+        raise OpsError(f"{path} on 127.0.0.1:{port} cannot be read: {type(error).__name__}: {error}") from error
+    if status != 200:
+        raise OpsError(f"{path} on 127.0.0.1:{port} gave HTTP {status}")
+    return body.decode("utf-8", "replace")
+
+
+def _get(address: str, port: int, path: str, headers: dict[str, str], most: int = 65536) -> tuple[int, str | None, bytes]:
     connection = http.client.HTTPConnection(address, port, timeout=REQUEST_TIMEOUT)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
-        return response.status, response.getheader("X-Release"), response.read(65536)
+        return response.status, response.getheader("X-Release"), response.read(most)
     finally:
         connection.close()
 

@@ -45,7 +45,7 @@ class Rollback:
         if not self._reverts or not self._state.pending:
             return self._application.apply(self._application.request(self._target, self._origin, rollback=True))
         # A run that waits at the gate is between two acts: without its lease it makes no further one.
-        with self._application.open(steal=self._state.pending.state == "BAKING"):
+        with self._application.open(steal=self._state.pending.state in ("CANARY", "BAKING")):
             outcome = self._application.machine.revert(self._application.run)
         return self._application.result(self._target, outcome, self._state.pending.target.release)
 

@@ -23,7 +23,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scaling, signals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Occupant, Service, Slot
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
@@ -55,7 +55,7 @@ class Scale:
             raise OpsError(f"{', '.join(unknown)} is no service of release {active.release}; its services are {', '.join(active.replicas)}. Correct rules.")
         self._active: Occupant = active
         self._engine = Compose(params["name"], self._store, self._slots, self._runner)
-        self._proxy = Haproxy(proxy["backend"] or f"app_{params['name']}", proxy["socket"], proxy["state_file"]) if active.web else NoProxy()
+        self._proxy = make_proxy(params["name"], proxy) if active.web else NoProxy()
         health = Health(**params["health"])
         probe = HttpProbe(proxy["url"], proxy["host"], health, self._clock)
         self._scaler = Scaler(self._store, self._engine, self._proxy, probe, self._slots, health, params["drain_timeout"], self._clock)

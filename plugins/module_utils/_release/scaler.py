@@ -16,6 +16,7 @@ from typing import Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import outlast_reload
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Occupant, Release, Slot
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.port import Probe, Proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -126,6 +127,7 @@ class Scaler:
         self.forced += left
         self._proxy.set_states(dict.fromkeys(servers, "maint"))
         self._proxy.save()
+        outlast_reload(self._proxy, self._clock)
 
     def _require_servers(self, wanted: Occupant) -> None:
         servers = self._proxy.servers()

@@ -21,7 +21,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Response
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import Haproxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.host import LocalHost
@@ -38,6 +37,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Registry, parse
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, override, render_environment
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
 from tests.unit.plugins.module_utils._release.worlds import SLOTS, ManualClock, make
 
 DIGEST = "sha256:" + "0" * 64
@@ -115,11 +115,11 @@ def test_what_is_no_reference_is_refused(reference: str) -> None:
 
 
 STATES = """1
-# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port
-3 app_shop 1 a1 127.0.0.1 2 0 20000
-3 app_shop 2 a2 127.0.0.1 2 4 20001
-3 app_shop 3 b1 127.0.0.1 0 5 20100
-3 app_shop 4 b2 127.0.0.1 2 8 20101
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port
+3 app_shop 1 a1 127.0.0.1 2 0 1 1 20000
+3 app_shop 2 a2 127.0.0.1 2 4 13 1 20001
+3 app_shop 3 b1 127.0.0.1 0 5 1 1 20100
+3 app_shop 4 b2 127.0.0.1 2 8 1 1 20101
 
 """
 STATS = """# pxname,svname,qcur,scur,status,hrsp_2xx,hrsp_5xx,rtime,
@@ -160,17 +160,18 @@ def test_the_proxys_socket(proxy_socket: tuple[Path, list[str], dict[str, str]],
     proxy = Haproxy("app_shop", str(path), str(tmp_path / "state"))
     assert proxy.servers() == {
         "a1": Server("a1", "ready", 20000),
-        "a2": Server("a2", "ready", 20001),
+        "a2": Server("a2", "ready", 20001, weighted=True),
         "b1": Server("b1", "maint", 20100),
         "b2": Server("b2", "drain", 20101),
     }
     assert proxy.sessions() == {"a1": 3, "b1": 0}
     assert proxy.counters() == {"a1": Counters(12, 2, 7.0), "b1": Counters()}
-    proxy.set_states({"b1": "ready", "a1": "drain"})
-    assert asked[-1] == "set server app_shop/b1 state ready; set server app_shop/a1 state drain"
+    proxy.set_states({"b1": "ready", "a1": "drain"}, {"b1": 13})
+    commands = ("b1 weight 13", "b1 state ready", "a1 weight 100%", "a1 state drain")
+    assert asked[-1] == "; ".join(f"set server app_shop/{command}" for command in commands)
     assert proxy.saved() == {}
     proxy.save()
-    assert proxy.saved() == {"a1": "ready", "a2": "ready", "b1": "maint", "b2": "drain"}
+    assert proxy.saved() == {"a1": "ready", "a2": "ready with a weight", "b1": "maint", "b2": "drain"}
     answers["set server"] = "No such server.\n"
     with pytest.raises(OpsError, match="refused to change servers of app_shop: No such server"):
         proxy.set_states({"x": "ready"})
@@ -379,3 +380,28 @@ def test_containers_are_read_by_their_labels(tmp_path: Path) -> None:
     engine, _runner = compose(tmp_path, ps=Completed((), 0, "\n".join(json.dumps(row) for row in rows) + "\n", ""))
     (container,) = engine.containers()
     assert (container.slot, container.service, container.release, container.running) == ("a", "api", "r", True)
+
+
+PROCESSES = """#<PID>          <type>          <reloads>       <uptime>        <version>
+8014            master          1 [failed: 0]   0d00h00m03s     2.6.12-1+deb12u4
+# workers
+8038            worker          0               {age}     2.6.12-1+deb12u4
+# old workers
+{former}# programs
+
+"""
+FORMER = "8019            worker          1               0d01h00m02s     2.6.12-1+deb12u4\n"
+
+
+@pytest.mark.parametrize(
+    ("age", "former", "left"),
+    [("0d00h00m12s", FORMER, 48.0), ("0d00h01m01s", FORMER, 0.0), ("1d00h00m00s", FORMER, 0.0), ("0d00h00m12s", "", 0.0)],
+)
+def test_how_long_a_worker_from_before_a_reload_matters(proxy_socket: tuple[Path, list[str], dict[str, str]], age: str, former: str, left: float) -> None:
+    path, _asked, answers = proxy_socket
+    answers["show proc"] = PROCESSES.format(age=age, former=former)
+    assert Haproxy("app_shop", "", "", master=str(path), idle=60.0).lingering() == left
+
+
+def test_a_proxy_without_a_master_has_no_workers_to_wait_for(tmp_path: Path) -> None:
+    assert Haproxy("app_shop", "", "", master=str(tmp_path / "missing"), idle=60.0).lingering() == 0.0

@@ -91,7 +91,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         def serving(self) -> Answer:
             return made.answer
 
-    monkeypatch.setattr(diagnoses, "Haproxy", Proxy)
+    monkeypatch.setattr(diagnoses, "make_proxy", Proxy)
     monkeypatch.setattr(diagnoses, "HttpProbe", Probe)
     return made
 

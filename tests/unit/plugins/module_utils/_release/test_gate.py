@@ -9,7 +9,8 @@ import random
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import WINDOW, Counters, Gate, Sample, between, objection
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import WINDOW, Counters, Sample, between, objection
 
 GATE = Gate()
 

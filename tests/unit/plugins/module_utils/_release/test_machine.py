@@ -16,7 +16,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.lease import 
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import PATH
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Request
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Release, Schema
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Canary, Release, Schema
 from tests.unit.plugins.module_utils._release.worlds import Lab, make
 
 OLD, NEW = make("1.0.0"), make("1.1.0")
@@ -303,6 +303,12 @@ def test_a_fleet_goes_on_where_its_dead_run_stopped(baking: Lab) -> None:
     assert baking.store.read().committed == (OLD.id, NEW.id)
 
 
+def test_nothing_is_stopped_that_a_former_process_of_the_proxy_still_knows(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.world.former = 20.0
+    assert 20 <= lab.release(NEW).seconds["COMMITTED"] < 22
+
+
 # The gate
 
 
@@ -334,11 +340,73 @@ def test_a_bad_release_is_taken_back_by_the_gate(lab: Lab, rate: tuple[int, int,
 def test_no_data_is_no_success(lab: Lab) -> None:
     lab.release(OLD)
     lab.gate = Gate(seconds=30.0, probe=False)
-    with pytest.raises(OpsError, match=r"too few requests 4 times in a row.*serves as before"):
+    with pytest.raises(OpsError, match=r"no data from the proxy, 4 times in a row.*serves as before"):
         lab.release(NEW)
     lab.gate = Gate(seconds=2.0, probe=False)
-    with pytest.raises(OpsError, match=r"no sample that was good.*serves as before"):
+    with pytest.raises(OpsError, match=r"no sample of the proxy that was good.*serves as before"):
         lab.release(NEW)
+
+
+def test_a_canary_gets_its_share_beside_the_old_slot_and_then_all(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.canary = Canary(weight=20.0, seconds=4.0)
+    seen: list[tuple[dict[str, str], dict[str, int]]] = []
+    with lab.run() as (machine, run):
+        note = machine._store._port.note  # type: ignore[attr-defined]
+
+        def look(kind: str, **fields: object) -> None:
+            if kind == "sample":
+                seen.append((dict(lab.world.states), dict(lab.world.weights)))
+            note(kind, **fields)
+
+        lab.world.rate |= {OLD.id: (80, 0, 20.0), NEW.id: (20, 0, 30.0)}
+        machine._store._port.note = look  # type: ignore[attr-defined]
+        assert machine.release(run, Request(NEW)).seconds["CANARY"] == 4.0
+    assert len(seen) == 4
+    for states, weights in seen:
+        assert set(states.values()) == {"ready"}
+        assert weights == {"a1": 256, "a2": 256, "b1": 64, "b2": 64}
+    assert lab.serves == NEW.id and set(lab.world.weights.values()) == {0}
+    samples = [entry for entry in lab.store.journal(100) if entry["kind"] == "sample"]
+    # The world counts at each look, and there are two.
+    assert {(entry["state"], entry["requests"], entry["beside"]["requests"]) for entry in samples} == {("CANARY", 80, 320)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ((50, 0, 20.0), (50, 10, 20.0), r"19.0 % of the answers failed, more than 5 % and more than the 0.0 % beside it"),
+        ((50, 0, 20.0), (50, 0, 900.0), r"answers took 900 ms, more than 500 ms and more than the 20 ms beside it"),
+        ((50, 20, 20.0), (50, 10, 20.0), None),
+        ((50, 0, 950.0), (50, 0, 900.0), None),
+    ],
+)
+def test_a_canary_that_is_worse_than_what_is_beside_it_goes_back(lab: Lab, old: Any, new: Any, said: str | None) -> None:
+    lab.release(OLD)
+    lab.canary = Canary(weight=10.0, seconds=20.0)
+    lab.world.rate |= {OLD.id: old, NEW.id: new}
+    if said is None:  # the old one is no better, so nothing speaks for it
+        assert lab.release(NEW).verdict == "released"
+        return
+    with pytest.raises(OpsError, match=rf"\(CANARY\).*{said}.*serves as before.*logs of b"):
+        lab.release(NEW)
+    assert (lab.serves, set(lab.world.weights.values())) == (OLD.id, {0})
+    assert {slot for slot, _service in lab.world.running} == {"a"}
+
+
+def test_without_traffic_a_canary_and_what_is_beside_it_are_asked(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.canary = Canary(weight=10.0, seconds=2.0)
+    lab.release(NEW)
+    samples = [entry for entry in lab.store.journal(100) if entry["kind"] == "sample"]
+    assert {(entry["probes"], entry["beside"]["probes"]) for entry in samples} == {(10, 10)}
+
+
+def test_a_weight_that_was_left_is_repaired(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.world.weights["a2"] = 13
+    assert lab.machine().drift() == {"a2": "ready"}
+    assert (lab.release(OLD).verdict, lab.machine().drift()) == ("repaired", {})
 
 
 def test_without_traffic_the_replicas_are_asked(lab: Lab) -> None:

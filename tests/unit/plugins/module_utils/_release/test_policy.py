@@ -126,3 +126,12 @@ def test_a_description_shows_no_secret() -> None:
     assert "hunter2" not in str(shown) and "value" not in str(shown)
     assert shown is not None and (shown["environment"]["LOG"], shown["environment"]["KEY_FILE"], shown["secrets"]) == ("info", "/run/secrets/key", ["key@1"])
     assert policy.fingerprint("a") != policy.fingerprint("b")
+
+
+@pytest.mark.parametrize("share", [1.0, 5.0, 20.0, 50.0, 90.0])
+@pytest.mark.parametrize(("new", "old"), [(1, 1), (2, 2), (1, 5), (5, 1)])
+def test_weights_give_a_share_of_the_traffic(share: float, new: int, old: int) -> None:
+    made = policy.weights(share, [f"b{number}" for number in range(new)], [f"a{number}" for number in range(old)])
+    assert all(1 <= weight <= 256 for weight in made.values())
+    given = sum(weight for name, weight in made.items() if name.startswith("b"))
+    assert abs(100 * given / sum(made.values()) - share) < max(0.1 * share, 1.0)

@@ -18,11 +18,11 @@ import pytest
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scale, signals
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Pending, Release, Server, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler import Member, Scaler
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaling import Backlog, Queue
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
 from tests.unit.plugins.module_utils._release.worlds import SLOTS, ManualClock, make
 
 
@@ -123,7 +123,10 @@ class Proxy:
         self.in_flight = {name: count - 1 for name, count in seen.items() if count > 1}
         return seen
 
-    def set_states(self, states: Mapping[str, str]) -> None:
+    def lingering(self) -> float:
+        return 0.0
+
+    def set_states(self, states: Mapping[str, str], weights: Mapping[str, int] | None = None) -> None:
         self.said.append(dict(states))
         self.states.update(states)
 
@@ -259,7 +262,7 @@ def test_a_release_keeps_the_number_that_was_scaled_to(tmp_path: Path) -> None:
 def operation(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch, **rule: Any) -> scale.Scale:
     _scaler, host, store, proxy = scaler
     monkeypatch.setattr(scale, "Compose", lambda *_arguments: host)
-    monkeypatch.setattr(scale, "Haproxy", lambda *_arguments: proxy)
+    monkeypatch.setattr(scale, "make_proxy", lambda *_arguments: proxy)
     options = {"proxy": {"backend": None, "socket": "", "state_file": "", "url": "", "host": None}, "health": {}, "drain_timeout": 1.0, "redis": None}
     params = {"name": "shop", "root": str(store.root), "slots": {"a": 20000, "b": 20100}, "rules": [{"service": "worker", **rule}], **options}
     return scale.Scale(params, clock=ManualClock())  # type: ignore[arg-type]

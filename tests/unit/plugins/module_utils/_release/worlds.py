@@ -15,10 +15,11 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Counters, Gate
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Machine, Request
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import (
     Answer,
+    Canary,
     ComposeFile,
     Container,
     Health,
@@ -31,6 +32,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
     Slot,
 )
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
 
 SLOTS = {"a": Slot("a", 20000), "b": Slot("b", 20100)}
 MODEL = {"services": {"api": {"image": "shop"}, "worker": {"image": "shop"}}}
@@ -88,6 +90,7 @@ class World:
         self.running: dict[tuple[str, str], str] = {}  # (slot, service): release
         self.counts: dict[tuple[str, str], int] = {}
         self.states = {f"{slot}{number}": "maint" for slot in SLOTS for number in range(1, replicas + 1)}
+        self.weights = dict.fromkeys(self.states, 0)  # 0 is the usual one
         self.saved_states = dict(self.states)
         self.in_flight = dict.fromkeys(self.states, 0)
         self.proven: set[tuple[str, str]] = set()
@@ -98,6 +101,7 @@ class World:
         self.rate: dict[str, tuple[int, int, float]] = {}  # release: requests, errors and milliseconds, each time that counters are read
         self.counted = dict.fromkeys(self.states, Counters())
         self.probe_ms = 5.0
+        self.former = 0.0  # seconds for which a process from before a reload of the proxy goes on
 
     def _maybe_fail(self, method: str) -> None:
         if method in self.broken:
@@ -131,6 +135,7 @@ class World:
     def stop(self, slot: str, kind: str) -> None:
         if kind == "web":
             assert not self._ready(slot), "I2: stopped while ready"
+            assert not self.former or not any(key[0] == slot for key in self.running), "I2: stopped while the proxy's former process sends requests"
             assert not any(count for name, count in self.in_flight.items() if name.startswith(slot) and self.states[name] == "drain"), (
                 "I2: stopped with requests in flight"
             )
@@ -147,7 +152,7 @@ class World:
 
     def servers(self) -> dict[str, Server]:
         self._maybe_fail("servers")
-        return {name: Server(name, state, SLOTS[name[0]].first_port + int(name[1:]) - 1) for name, state in self.states.items()}
+        return {name: Server(name, state, SLOTS[name[0]].first_port + int(name[1:]) - 1, self.weights[name] > 0) for name, state in self.states.items()}
 
     def sessions(self) -> dict[str, int]:
         seen = dict(self.in_flight)
@@ -163,8 +168,9 @@ class World:
                 self.counted[name] = Counters(total, seen.errors + errors, (seen.mean_ms * seen.requests + mean * requests) / total)
         return dict(self.counted)
 
-    def set_states(self, states: Mapping[str, str]) -> None:
+    def set_states(self, states: Mapping[str, str], weights: Mapping[str, int] | None = None) -> None:
         self._maybe_fail("set_states")
+        self.weights |= dict.fromkeys(states, 0) | dict(weights or {})
         for name, state in states.items():
             if state == "ready":
                 assert (name[0], self.running.get((name[0], "api"))) in self.proven, f"I3: {name} is ready and never proved its release"
@@ -176,6 +182,10 @@ class World:
 
     def saved(self) -> dict[str, str]:
         return dict(self.saved_states)
+
+    def lingering(self) -> float:
+        left, self.former = self.former, max(self.former - 1.0, 0.0)
+        return left
 
     # probe
 
@@ -230,12 +240,14 @@ class Lab:
         self.world = World()
         self.clock = ManualClock()
         self.gate = Gate()
+        self.canary = Canary()
         self.runs = 0
 
     def copy(self, folder: Path) -> Lab:
         """The same host a second time."""
         twin = Lab(folder)
-        twin.world, twin.clock, twin.gate, twin.runs = copy.deepcopy(self.world), copy.deepcopy(self.clock), self.gate, self.runs
+        twin.world, twin.clock, twin.runs = copy.deepcopy(self.world), copy.deepcopy(self.clock), self.runs
+        twin.gate, twin.canary = self.gate, self.canary
         if self.folder.exists():
             shutil.copytree(self.folder, folder)
         return twin
@@ -250,7 +262,7 @@ class Lab:
         self.runs += 1
         name = name or f"run {self.runs}"
         store = LabStore(self.folder / "shop", killer or Killer(), self.clock)
-        settings = Settings("shop", SLOTS, Health(), drain_timeout=5.0, keep=keep, gate=self.gate)
+        settings = Settings("shop", SLOTS, Health(), drain_timeout=5.0, keep=keep, gate=self.gate, canary=self.canary)
         world: Any = self.world
         with store.open(name, steal=steal):
             yield Machine(settings, store, world, world, world, world, self.clock), name  # type: ignore[arg-type]
