@@ -22,7 +22,7 @@ NAMES = {
     "quickstart": ("seconds", "second_run_changed"),
     "do": ("fleet_ratio", "fleet_calls", "noop_calls", "inventory_seconds", "kill_points"),
     "release": ("requests_failed", "jobs_lost", "kill_points", "rollback_ms", "fleet_revert_seconds", "overhead_seconds", "noop_seconds"),
-    "backup": ("recipe_ratio", "limit_ratio", "limit_ratio_hashed", "restore_ratio", "staging_mib", "memory_mib", "faults", "roundtrips"),
+    "backup": ("recipe_ratio", "limit_ratio", "limit_ratio_hashed", "restore_ratio", "verify_ratio", "staging_mib", "memory_mib", "faults", "roundtrips"),
     "rotation": ("logins_refused", "kill_points", "leaks"),
     "patch": ("requests_failed",),
     "site": ("second_run_seconds",),
