@@ -72,7 +72,7 @@ options:
         type: str
       token:
         description:
-          - The token for V(vault), by any way of signing in (P(community.hashi_vault.vault_login#lookup)). Falls back to E(BAO_TOKEN) and E(VAULT_TOKEN).
+          - The token for V(vault), by any way of signing in (C(community.hashi_vault.vault_login)). Falls back to E(BAO_TOKEN) and E(VAULT_TOKEN).
         type: str
       mount:
         description:
