@@ -48,11 +48,11 @@ POSTGRESQL = {
 
 
 @contextmanager
-def folder(staging: Path) -> Iterator[Path]:
-    """A folder for one check. What killed checks left beside it is removed; that of one which still runs is locked."""
-    _sweep(staging)
+def folder(staging: Path, mark: str = MARK) -> Iterator[Path]:
+    """A folder for one check, or whatever else has a mark of its own. What killed ones left beside it is removed; that of one which still runs is locked."""
+    _sweep(staging, mark)
     try:
-        made = Path(tempfile.mkdtemp(prefix=MARK, dir=staging))
+        made = Path(tempfile.mkdtemp(prefix=mark, dir=staging))
     except OSError as error:
         raise OpsError(f"Cannot make a folder in {staging}: {error}. Give another staging folder.") from error
     with _locked(made):
@@ -65,8 +65,8 @@ def folder(staging: Path) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
 
 
-def _sweep(staging: Path) -> None:
-    for left in staging.glob(f"{MARK}*"):
+def _sweep(staging: Path, mark: str) -> None:
+    for left in staging.glob(f"{mark}*"):
         with _locked(left) as dead:
             if dead:
                 shutil.rmtree(left, ignore_errors=True)

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import loader, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import disposable, loader, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.contents import Choice
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.manifest import Signer
@@ -36,6 +34,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
+MARK = "groundcrew-restore-"
 IN_PROGRESS = "groundcrew.ops: restore in progress"
 # Only of what was made to replace another database, and gone in the moment it has replaced it.
 TO_REPLACE = "groundcrew.ops: restored, to replace another database"
@@ -203,11 +202,8 @@ class Restore:
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="groundcrew-restore-", dir=self._job.staging))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with disposable.folder(self._job.staging, MARK) as base:
+            yield base / "staging"
 
     @contextmanager
     def _database(self, server: Session, manifest: Manifest) -> Iterator[None]:
