@@ -31,6 +31,17 @@ options:
     type: list
     elements: dict
     required: true
+  unanswered:
+    description:
+      - What did not answer at all, such as a host that could not be reached. Each is a failure of its own, C(audit.answered).
+    type: list
+    elements: str
+    default: []
+  title:
+    description:
+      - What the report is called.
+    type: str
+    default: Audit
   waivers:
     description:
       - Failures that somebody answers for.
@@ -152,6 +163,8 @@ WAIVER = {
 }
 SPEC = {
     "findings": {"type": "list", "elements": "dict", "required": True},
+    "unanswered": {"type": "list", "elements": "str", "default": []},
+    "title": {"type": "str", "default": "Audit"},
     "waivers": {"type": "list", "elements": "dict", "default": [], "options": WAIVER},
     "fail_on": {"type": "str", "choices": ["info", "low", "medium", "high", "critical", "never"], "default": "high"},
     "formats": {"type": "list", "elements": "str", "choices": ["table", "json", "sarif", "junit", "html"], "default": []},

@@ -43,6 +43,12 @@ options:
       - The ports that are declared to be open, such as C(tcp/22).
     type: list
     elements: str
+  firewall_allow:
+    description:
+      - What the firewall lets in, as a list of C(ports) with their C(protocol), which is C(tcp) by default. It may be listened on as well.
+    type: list
+    elements: dict
+    default: []
   sysctl:
     description:
       - The kernel parameters that are declared, with their values.
@@ -105,6 +111,7 @@ SPEC = {
     "users": {"type": "list", "elements": "str"},
     "sudoers": {"type": "list", "elements": "str"},
     "ports": {"type": "list", "elements": "str"},
+    "firewall_allow": {"type": "list", "elements": "dict", "default": []},
     "sysctl": {"type": "dict"},
     "certificates": {"type": "list", "elements": "path", "default": []},
     "max_percent": {"type": "int", "default": 85},

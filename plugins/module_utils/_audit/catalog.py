@@ -70,9 +70,9 @@ class Catalog:
         return [rule.judge(subject, facts) for rule in self.rules]
 
 
-def gather(readers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Every fact, read side by side. What one reader cannot read hides nothing of the others."""
-    with ThreadPoolExecutor(8) as pool:
+def gather(readers: Mapping[str, Callable[[], Any]], side_by_side: int = 8) -> dict[str, Any]:
+    """Every fact. What one reader cannot read hides nothing of the others."""
+    with ThreadPoolExecutor(side_by_side) as pool:
         return dict(zip(readers, pool.map(_read, readers.values()), strict=True))
 
 

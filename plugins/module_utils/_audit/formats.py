@@ -113,11 +113,12 @@ def html(report: Report) -> str:
     head = "".join(f'<th scope="col">{column}</th>' for column in (*COLUMNS, "what to do"))
     counts = ", ".join(f"{count} {word}" for word, count in report.summary().items())
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Audit</title><style>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(report.title)}</title><style>'
         "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}"
         "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem;border-bottom:1px solid #888}"
         ".fail td:first-child{font-weight:bold;color:#a00000}</style></head>"
-        f"<body><h1>Audit</h1><p>{counts}</p><table><thead><tr>{head}</tr></thead><tbody>\n{''.join(_rows(report.findings))}</tbody></table></body></html>\n"
+        f"<body><h1>{escape(report.title)}</h1><p>{counts}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{''.join(_rows(report.findings))}</tbody></table></body></html>\n"
     )
 
 

@@ -24,6 +24,7 @@ class Report:
 
     findings: tuple[Finding, ...]
     failing: tuple[Finding, ...]
+    title: str = "Audit"
 
     def summary(self) -> dict[str, int]:
         """How many there are of each verdict; waived failures are counted apart."""
@@ -31,14 +32,14 @@ class Report:
         return {key: counts[key] for key in (*VERDICTS, "waived")} | {"failing": len(self.failing)}
 
 
-def report(findings: Iterable[Finding], waivers: Sequence[Waiver], fail_on: str, today: dt.date) -> Report:
+def report(findings: Iterable[Finding], waivers: Sequence[Waiver], fail_on: str, today: dt.date, title: str = "Audit") -> Report:
     """Everything that was found, forgiven where somebody answers for it.
 
     fail_on: the least severity of a failure that makes the audit fail, or NEVER.
     """
     ordered = tuple(sorted((forgive(each, waivers, today) for each in once(findings)), key=_order))
     failing = tuple(each for each in ordered if each.verdict == "fail" and not each.waived and fail_on != NEVER and RANK[each.severity] >= RANK[fail_on])
-    return Report(ordered, failing)
+    return Report(ordered, failing, title)
 
 
 def once(findings: Iterable[Finding]) -> list[Finding]:

@@ -20,6 +20,7 @@ Sshd = Mapping[str, str]
 WEAK_CIPHERS = ("3des", "arcfour", "blowfish", "cast128", "-cbc")
 WEAK_MACS = ("md5", "-96", "ripemd")
 WEAK_KEX = ("group1-sha1", "group14-sha1", "group-exchange-sha1")
+FIREWALLS = ("groundcrew-firewall.service", "nftables.service", "ufw.service", "firewalld.service")
 CLOCKS = ("systemd-timesyncd.service", "chrony.service", "chronyd.service", "ntp.service", "ntpsec.service")
 
 
@@ -133,16 +134,21 @@ def sudoers_modes(sudoers_files: Sequence[str]) -> Told:
     return nothing_of(list(sudoers_files), "They are root's, and nobody else writes or reads them.")
 
 
-@check("critical", "What no rule lets in stays out", "Run the role host with a firewall, and see that nftables.service is enabled.")
-def firewall(input_policies: Sequence[str]) -> Told:
-    dropping = [policy for policy in input_policies if policy == "drop"]
-    seen = f"{len(input_policies)} chains filter what comes in, {len(dropping)} of them with the policy drop."
-    return bool(dropping), seen
+@check("critical", "What no rule lets in stays out", "Run the role host with host_firewall: true.")
+def firewall(filters: Sequence[tuple[str, bool]]) -> Told:
+    closing = [name for name, drops in filters if drops]
+    return bool(closing), f"{', '.join(closing)} drops the rest." if closing else f"None of {len(filters)} filters of what arrives drops the rest."
 
 
-@check("critical", "The firewall comes back with the host", "systemctl enable --now nftables.service")
-def firewall_at_boot(firewall_unit: str) -> Told:
-    return firewall_unit == "enabled", f"nftables.service is {firewall_unit}."
+@check("high", "The firewall's rules in force are exactly the declared ones", "systemctl reload groundcrew-firewall.service, and find out who changed them.")
+def firewall_rules(firewall_drift: Sequence[str]) -> Told:
+    return nothing_of(list(firewall_drift), "In force is what the file says.")
+
+
+@check("critical", "The firewall comes back with the host", "Run the role host with host_firewall: true.")
+def firewall_at_boot(firewall_units: Mapping[str, str]) -> Told:
+    enabled = [name for name, state in firewall_units.items() if state == "enabled"]
+    return bool(enabled), f"{', '.join(enabled)} is enabled." if enabled else f"None of {', '.join(firewall_units)} is enabled."
 
 
 @check("high", "The host listens where it is declared to, and nowhere else", "Stop the service, bind it to 127.0.0.1, or declare the port in host_audit_ports.")

@@ -11,7 +11,7 @@ import pwd
 import re
 import ssl
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,17 @@ TIMEOUT = 20.0
 SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
 # A user's processes run what lies here, or root reads it.
 SYSTEM = ("etc", "usr/local", "opt", "root", "var/spool/cron")
+RULES = "/etc/groundcrew/firewall/rules.nft"
 FILES_AT_MOST = 50000
 CREDENTIALS = (
     "etc/shadow",
     "etc/gshadow",
     "etc/ssh/ssh_host_*_key",
     "etc/ssl/private/*",
-    "etc/groundcrew/**/*",
+    "etc/groundcrew/**/*.json",
+    "etc/groundcrew/**/*.env",
+    "etc/groundcrew/**/*.key",
+    "etc/groundcrew/**/*password*",
     "opt/groundcrew/*/releases/*/secrets/*",
     "opt/groundcrew/*/releases/*/.env",
     "root/.ssh/id_*",
@@ -40,7 +44,7 @@ CREDENTIALS = (
     "root/.aws/credentials",
     "root/.docker/config.json",
 )
-PSEUDO = ("proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "mqueue", "overlay", "squashfs", "fuse", "nsfs", "ramfs", "iso9660")
+PSEUDO = ("proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "mqueue", "overlay", "squashfs", "fuse", "nsfs", "ramfs", "iso9660")
 
 
 class Host:
@@ -62,8 +66,9 @@ class Host:
             "key_files": self.key_files,
             "sudoers": lambda: list(self.sudoers()),
             "sudoers_files": lambda: self.loose(["etc/sudoers", "etc/sudoers.d/*"], 0o337),
-            "input_policies": self.input_policies,
-            "firewall_unit": lambda: self.word("systemctl", "is-enabled", "nftables.service"),
+            "filters": lambda: filters(json.loads(self.say("nft", "--json", "list", "ruleset"))["nftables"]),
+            "firewall_drift": self.firewall_drift,
+            "firewall_units": lambda: {unit: self.word("systemctl", "is-enabled", unit) for unit in audit.FIREWALLS},
             "listening": self.listening,
             "apt_periodic": self.apt_periodic,
             "timers": lambda: self.states("apt-daily.timer", "apt-daily-upgrade.timer"),
@@ -91,7 +96,7 @@ class Host:
             **{name: params[name] for name in limits},
             "declared_users": declared(params["users"], "host_users"),
             "declared_sudoers": declared(params["sudoers"], "host_users"),
-            "declared_ports": declared(params["ports"], "host_audit_ports"),
+            "declared_ports": declared(_ports(params), "host_audit_ports"),
             "declared_kernel": declared(params["sysctl"], "host_sysctl"),
         }
 
@@ -169,10 +174,14 @@ class Host:
                 found.append(f"{self._named(path)} has mode {stat.S_IMODE(seen.st_mode):04o}")
         return found
 
-    def input_policies(self) -> list[str]:
-        said = json.loads(self.say("nft", "--json", "list", "ruleset"))
-        chains = (each["chain"] for each in said.get("nftables", []) if "chain" in each)
-        return [chain.get("policy", "accept") for chain in chains if chain.get("hook") == "input" and chain.get("type") == "filter"]
+    def firewall_drift(self) -> list[str]:
+        """Loaded into a network of its own, which nobody uses and which ends with the command, the file tells what should be in force."""
+        if not (self._root / RULES.lstrip("/")).exists():
+            raise OpsError("no firewall of the role host is declared")
+        table = "nft --stateless list table inet groundcrew"
+        should = self.say("unshare", "--net", "sh", "-c", f"nft --file {RULES} && {table}").splitlines()
+        there = self._runner.run(table.split(), timeout=TIMEOUT, check=False).stdout.splitlines()
+        return [f"not declared: {line.strip()}" for line in there if line not in should] + [f"missing: {line.strip()}" for line in should if line not in there]
 
     def listening(self) -> list[str]:
         """Ports that others reach: ``tcp/22 (sshd)``. Docker's published ports are a process of its own, or a rule that is the engine's."""
@@ -222,7 +231,7 @@ class Host:
         for line in self.text("proc/mounts").splitlines():
             mount, kind = line.split()[1:3]
             path = mount.replace("\\040", " ")
-            if (kind.split(".")[0] in PSEUDO and path not in ("/", "/tmp", "/run")) or not os.path.isdir(path):
+            if (path != "/" and (kind.split(".")[0] in PSEUDO or path.startswith(("/dev", "/proc", "/sys")))) or not os.path.isdir(path):
                 continue
             have = os.statvfs(path)
             if have.f_blocks and have.f_fsid not in seen:
@@ -263,9 +272,41 @@ class Host:
         return f"/{path.relative_to(self._root)}"
 
 
+def filters(ruleset: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
+    """Each chain that filters what arrives, and whether it drops what no rule of it accepts."""
+    chains = {(each["chain"]["table"], each["chain"]["name"]): each["chain"] for each in ruleset if "chain" in each}
+    ends: dict[tuple[str, str], list[Any]] = {}
+    targets: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for rule in (each["rule"] for each in ruleset if "rule" in each):
+        place = (rule["table"], rule["chain"])
+        ends[place] = rule["expr"]  # the last one stays
+        if not any(_selects(word) for word in rule["expr"]):
+            targets.setdefault(place, []).extend((rule["table"], word[verb]["target"]) for word in rule["expr"] for verb in ("goto", "jump") if verb in word)
+
+    def drops(place: tuple[str, str], seen: tuple[tuple[str, str], ...] = ()) -> bool:
+        unconditional = {next(iter(word)) for word in ends.get(place, [{"": None}])} <= {"counter", "drop", "reject", "log"} and place in ends
+        return unconditional or any(drops(other, (*seen, place)) for other in targets.get(place, []) if other not in seen)
+
+    arriving = [place for place, chain in chains.items() if chain.get("hook") in ("input", "prerouting") and chain.get("type") == "filter"]
+    return [(f"{table} {name}", chains[table, name].get("policy") == "drop" or drops((table, name))) for table, name in arriving]
+
+
+def _selects(word: Mapping[str, Any]) -> bool:
+    """Whether a word of a rule leaves traffic out that is meant for this host."""
+    matched = word.get("match")
+    return matched is not None and not (isinstance(matched.get("left"), Mapping) and "fib" in matched["left"])
+
+
 def audit_host(params: Mapping[str, Any]) -> dict[str, Any]:
     """The question that the module host_audit answers."""
     return {"findings": [each.as_dict() for each in audit.CATALOG.examine(params["subject"], Host().facts(params))]}
+
+
+def _ports(params: Mapping[str, Any]) -> list[str] | None:
+    """What may be listened on."""
+    if params["ports"] is None:
+        return None
+    return params["ports"] + [f"{each.get('protocol') or 'tcp'}/{port}" for each in params["firewall_allow"] for port in each["ports"]]
 
 
 def _person(account: Mapping[str, Any]) -> bool:

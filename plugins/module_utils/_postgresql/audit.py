@@ -137,7 +137,8 @@ QUESTIONS = {
 
 
 def facts(connection: Connection, params: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
-    told = gather({name: partial(_ask, connection, question) for name, question in QUESTIONS.items()})
+    # One after the other: a server that has no connection left is a finding, not something to cause.
+    told = gather({name: partial(_ask, connection, question) for name, question in QUESTIONS.items()}, side_by_side=1)
     shapes: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
         "session": lambda rows: rows[0],
         "settings": lambda rows: {**dict.fromkeys(NAMES, ""), **{row["name"]: row["setting"] for row in rows}},

@@ -153,11 +153,19 @@ def test_json_is_what_the_module_returns(report: policy.Report) -> None:
         "waivers": [{"id": "host.ssh_open", "subject": "web-*", "owner": "ann", "expires": "2026-11-21", "reason": "Until the VPN is there"}],
         "fail_on": "medium",
         "formats": list(formats.FORMATS),
+        "unanswered": [],
+        "title": "Audit",
     }
     answer = weigh(params, Noon())
     assert (answer["findings"], answer["summary"]) == (said["findings"], said["summary"])
     assert list(answer["rendered"]) == ["table", "json", "sarif", "junit", "html"]
     assert [each["id"] for each in answer["failing"]] == ["host.image_age"]
+
+
+def test_what_never_answered_is_a_failure() -> None:
+    answer = weigh({"findings": [], "waivers": [], "fail_on": "high", "formats": ["html"], "unanswered": ["web-2 host_result"], "title": "Monday"}, Noon())
+    assert [(each["id"], each["subject"]) for each in answer["failing"]] == [("audit.answered", "web-2 host_result")]
+    assert "<h1>Monday</h1>" in answer["rendered"]["html"]
 
 
 def test_an_audit_of_nothing_is_empty_and_fails_nothing() -> None:

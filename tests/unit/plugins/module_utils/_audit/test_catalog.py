@@ -145,8 +145,9 @@ CASES: dict[str, tuple[Facts, Facts]] = {
         {"sudoers": [("mallory", "mallory ALL=(ALL) NOPASSWD: ALL")], "declared_sudoers": ["olive"]},
     ),
     "host.sudoers_modes": ({"sudoers_files": []}, {"sudoers_files": ["/etc/sudoers.d/x has mode 0666"]}),
-    "host.firewall": ({"input_policies": ["accept", "drop"]}, {"input_policies": ["accept"]}),
-    "host.firewall_at_boot": ({"firewall_unit": "enabled"}, {"firewall_unit": "disabled"}),
+    "host.firewall": ({"filters": [("filter INPUT", False), ("groundcrew arriving", True)]}, {"filters": [("filter INPUT", False)]}),
+    "host.firewall_rules": ({"firewall_drift": []}, {"firewall_drift": ["not declared: tcp dport 6379 accept"]}),
+    "host.firewall_at_boot": ({"firewall_units": {"nftables.service": "enabled"}}, {"firewall_units": {"nftables.service": "disabled"}}),
     "host.listening_ports": (
         {"listening": ["tcp/22 (sshd)"], "declared_ports": ["tcp/22"]},
         {"listening": ["tcp/22 (sshd)", "tcp/6379 (redis-server)"], "declared_ports": ["tcp/22"]},
