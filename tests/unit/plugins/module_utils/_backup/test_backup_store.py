@@ -78,8 +78,13 @@ def test_a_store_that_changes_what_it_is_given_is_refused(s3):
 
 def test_the_condition_is_sent_whatever_botocore_knows_and_only_where_it_was_asked_for():
     sent = []
+
+    def look(request, **_more):
+        sent.append(dict(request.headers))
+        pytest.fail("sent")
+
     s3 = S3Store(SETTINGS)
-    s3._client.meta.events.register("before-send.s3.PutObject", lambda request, **_more: sent.append(dict(request.headers)) or pytest.fail("sent"))
+    s3._client.meta.events.register("before-send.s3.PutObject", look)
     for write in (s3.create, s3.put):
         with pytest.raises(BaseException, match="sent"):
             write("key", b"")
