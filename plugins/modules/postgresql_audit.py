@@ -22,7 +22,8 @@ attributes:
   action_group:
     description: Use C(group/groundcrew.ops.postgresql) in C(module_defaults) to give the credentials once.
     support: full
-    membership: groundcrew.ops.postgresql
+    membership:
+      - groundcrew.ops.postgresql
 options:
   subject:
     description:

@@ -22,7 +22,8 @@ attributes:
   action_group:
     description: Use C(group/groundcrew.ops.redis) in C(module_defaults) to give the credentials once.
     support: full
-    membership: groundcrew.ops.redis
+    membership:
+      - groundcrew.ops.redis
 options:
   subject:
     description:
