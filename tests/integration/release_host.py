@@ -176,11 +176,7 @@ def launch(cloud: Any, work: Path) -> Iterator[ReleaseHost]:
         image = f"{env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
         for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
             subprocess.run(["docker", *command], check=True, capture_output=True)
-    public = cloud.cloud.ssh_key.with_suffix(".pub").read_text()
-    key = next((each["id"] for each in cloud.request("GET", "/v2/account/keys")[1]["ssh_keys"] if each["public_key"].split()[1] == public.split()[1]), None)
-    if key is None:
-        key = cloud.request("POST", "/v2/account/keys", {"name": "release", "public_key": public})[1]["ssh_key"]["id"]
-    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [key]}
+    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [cloud.ssh_key()]}
     droplet = cloud.request("POST", "/v2/droplets", wanted)[1]["droplet"]
     path = f"/v2/droplets/{droplet['id']}"
     try:

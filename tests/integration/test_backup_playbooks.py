@@ -31,9 +31,6 @@ SERVER = "Install the server that checks are made in"
 @pytest.fixture(scope="module")
 def servers(cloud: Any) -> Iterator[dict[str, dict[str, Any]]]:
     """The address of a fresh host, and two databases that are online, made side by side."""
-    key = Path(cloud.env["GROUNDCREW_LOCAL_SSH_KEY"] + ".pub").read_text()
-    status, ssh_key = cloud.request("POST", "/v2/account/keys", {"name": "backups", "public_key": key})
-    assert status == 201, ssh_key
     paths: dict[str, str] = {}
 
     def database(engine: str, version: str) -> dict[str, Any]:
@@ -45,7 +42,7 @@ def servers(cloud: Any) -> Iterator[dict[str, dict[str, Any]]]:
         return {**seen["database"]["connection"], "ca": base64.b64decode(cloud.request("GET", f"{paths[engine]}/ca")[1]["ca"]["certificate"]).decode()}
 
     def droplet() -> dict[str, Any]:
-        body = {"name": HOST, "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": [ssh_key["ssh_key"]["id"]], "image": "debian-13-x64"}
+        body = {"name": HOST, "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": [cloud.ssh_key()], "image": "debian-13-x64"}
         status, answer = cloud.request("POST", "/v2/droplets", body)
         assert status == 202, answer
         paths["droplet"] = f"/v2/droplets/{answer['droplet']['id']}"
@@ -57,7 +54,7 @@ def servers(cloud: Any) -> Iterator[dict[str, dict[str, Any]]]:
             made = {"pg": pool.submit(database, "pg", "17"), "valkey": pool.submit(database, "valkey", "8"), "host": pool.submit(droplet)}
         yield {name: future.result() for name, future in made.items()}
     finally:
-        for path in (*paths.values(), f"/v2/account/keys/{ssh_key['ssh_key']['id']}"):
+        for path in paths.values():
             cloud.request("DELETE", path)
 
 

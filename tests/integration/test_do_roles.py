@@ -21,7 +21,6 @@ NAME = "rx"
 
 
 def play(cloud: Any, verb: str) -> list[dict[str, Any]]:
-    key = Path(cloud.env["GROUNDCREW_LOCAL_SSH_KEY"] + ".pub").read_text().strip()
     variables = {
         "ansible_python_interpreter": sys.executable,
         "droplet_fleet_tag": NAME,
@@ -31,7 +30,7 @@ def play(cloud: Any, verb: str) -> list[dict[str, Any]]:
         "droplet_image": "debian-13-x64",
         "droplet_region": "fra1",
         "droplet_tags": ["rx-app"],
-        "droplet_ssh_keys": [key_of(cloud, key)],
+        "droplet_ssh_keys": [str(cloud.ssh_key())],
         "droplet_firewall_inbound_rules": [{"protocol": "tcp", "ports": "22", "sources": {"addresses": ["0.0.0.0/0"]}}],
         "droplet_remove_confirm": NAME,
         "managed_database_remove_confirm": ["rx-pg"],
@@ -54,18 +53,6 @@ def play(cloud: Any, verb: str) -> list[dict[str, Any]]:
         for role in ("groundcrew.ops.droplet", "groundcrew.ops.managed_database")
     ]
     return [{"name": verb, "hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": roles}]
-
-
-def key_of(cloud: Any, public_key: str) -> str:
-    """The id of the cloud's own key in the account."""
-    body = " ".join(public_key.split()[:2])
-    keys = cloud.request("GET", "/v2/account/keys?per_page=200")[1]["ssh_keys"]
-    for each in keys:
-        if each["public_key"].startswith(body):
-            return str(each["id"])
-    status, answer = cloud.request("POST", "/v2/account/keys", {"name": "rx", "public_key": public_key})
-    assert status == 201, answer
-    return str(answer["ssh_key"]["id"])
 
 
 class Stage:

@@ -55,9 +55,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    key = cloud.module("groundcrew.ops.do_ssh_key", {"name": "hosts", "public_key": Path(cloud.env["GROUNDCREW_LOCAL_SSH_KEY"] + ".pub").read_text()})
-    assert not key.get("failed"), key
-    fleet = {"fleet_tag": "hosts", "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": ["hosts"]}
+    fleet = {"fleet_tag": "hosts", "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": [str(cloud.ssh_key())]}
     addresses: dict[str, str] = {}
     for name, image in NAMES.items():
         made = cloud.module("groundcrew.ops.do_droplet", {**fleet, "names": [name], "image": image})
@@ -65,7 +63,6 @@ def world(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         addresses |= {droplet["name"]: droplet["public_address"] for droplet in made["droplets"] if droplet["name"] == name}
     yield World(cloud, tmp_path_factory.mktemp("hosts"), addresses)
     cloud.module("groundcrew.ops.do_droplet", {"fleet_tag": "hosts", "names": list(NAMES), "state": "absent"})
-    cloud.module("groundcrew.ops.do_ssh_key", {"name": "hosts", "state": "absent"})
 
 
 def test_host(world: World) -> None:

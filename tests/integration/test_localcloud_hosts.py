@@ -55,18 +55,8 @@ def act(cloud: Any, droplet: dict[str, Any], kind: str, **details: Any) -> dict[
     return dict(cloud.request("GET", path)[1]["droplet"])
 
 
-@pytest.fixture(scope="module")
-def key(cloud: Any) -> Iterator[int]:
-    public = cloud.cloud.ssh_key.with_suffix(".pub").read_text()
-    known = next((one for one in cloud.request("GET", "/v2/account/keys?per_page=200")[1]["ssh_keys"] if one["public_key"] == public.strip()), None)
-    made = known or cloud.request("POST", "/v2/account/keys", {"name": f"{PREFIX}key", "public_key": public})[1]["ssh_key"]
-    yield made["id"]
-    if not known:
-        cloud.request("DELETE", f"/v2/account/keys/{made['id']}")
-
-
-def create(cloud: Any, key: int, name: str, **more: Any) -> dict[str, Any]:
-    body = {"name": f"{PREFIX}{name}", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [key], **more}
+def create(cloud: Any, name: str, **more: Any) -> dict[str, Any]:
+    body = {"name": f"{PREFIX}{name}", "region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "ssh_keys": [cloud.ssh_key()], **more}
     status, answer = cloud.request("POST", "/v2/droplets", body)
     assert status == 202, answer
     return dict(answer["droplet"])
@@ -77,8 +67,8 @@ def ready(cloud: Any, droplet: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def droplet(cloud: Any, key: int) -> Iterator[dict[str, Any]]:
-    made = create(cloud, key, "one", user_data=USER_DATA)
+def droplet(cloud: Any) -> Iterator[dict[str, Any]]:
+    made = create(cloud, "one", user_data=USER_DATA)
     yield ready(cloud, made)
     cloud.request("DELETE", f"/v2/droplets/{made['id']}")
 
@@ -121,9 +111,9 @@ def test_what_runs_cannot_be_resized(cloud: Any, droplet: dict[str, Any]) -> Non
     assert (status, answer["message"]) == (422, "Droplet must be powered off to perform this action.")
 
 
-def test_a_deleted_droplet_leaves_no_host_and_no_volume(cloud: Any, key: int) -> None:
+def test_a_deleted_droplet_leaves_no_host_and_no_volume(cloud: Any) -> None:
     before = volumes()
-    made = ready(cloud, create(cloud, key, "gone"))
+    made = ready(cloud, create(cloud, "gone"))
     assert containers(cloud, made["id"])
     during = volumes() - before
     assert during
@@ -132,8 +122,8 @@ def test_a_deleted_droplet_leaves_no_host_and_no_volume(cloud: Any, key: int) ->
     cloud.wait("The end of the host", "/v2/account", lambda *_: not containers(cloud, made["id"]) and not during & volumes(), 60)
 
 
-def test_the_api_killed_at_work_goes_on_where_it_was(cloud: Any, key: int, droplet: dict[str, Any]) -> None:
-    new = create(cloud, key, "killed")
+def test_the_api_killed_at_work_goes_on_where_it_was(cloud: Any, droplet: dict[str, Any]) -> None:
+    new = create(cloud, "killed")
     cloud.restart()
     assert address(cloud.request("GET", f"/v2/droplets/{droplet['id']}")[1]["droplet"]) == address(droplet)
     new = ready(cloud, new)
