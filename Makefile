@@ -4,6 +4,9 @@
 
 export PATH := $(CURDIR)/build/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+# Hundreds of Ansible processes start: compiled code saves each a second, and stays out of the tree.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 NOX := nox --non-interactive --no-venv --noxfile noxfile.py --session
 
 .DEFAULT_GOAL := help

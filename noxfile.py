@@ -30,7 +30,6 @@ BUILD = ROOT / "build"
 RESULTS = BUILD / "results"
 COLLECTION = BUILD / "collections" / "ansible_collections" / "groundcrew" / "ops"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-CLOUD = ("--name", "test", "--index", "1", "--dir", str(BUILD / "localcloud" / "test"))
 
 SLOW = "GROUNDCREW_SLOW"  # environment variable: whether the slow tests run, "yes" or "no"
 
@@ -55,20 +54,21 @@ def files(*patterns: str) -> list[str]:
 
 
 @contextmanager
-def local_cloud(session: nox.Session) -> Iterator[dict[str, str]]:
-    """The tests' own cloud, up for as long as it is needed and gone afterwards; yields what its clients need to know.
+def local_cloud(session: nox.Session, name: str = "test", index: int = 1) -> Iterator[dict[str, str]]:
+    """A cloud for tests, up for as long as it is needed and gone afterwards; yields what its clients need to know.
 
     KEEP_CLOUD=1 leaves it up: for whoever works on a test, and for the next part inside ``test``.
     """
     command = ("python", "-m", "localcloud")
+    named = ("--name", name, "--index", str(index), "--dir", str(BUILD / "localcloud" / name))
     environment = {"PYTHONPATH": str(ROOT / "tests" / "localcloud")}
     try:
-        session.run(*command, "up", *CLOUD, env=environment)
-        exports = str(session.run(*command, "env", *CLOUD, env=environment, silent=True, log=False))
+        session.run(*command, "up", *named, env=environment)
+        exports = str(session.run(*command, "env", *named, env=environment, silent=True, log=False))
         yield dict(word.split("=", 1) for line in exports.splitlines() for word in shlex.split(line) if "=" in word)
     finally:
         if not os.environ.get("KEEP_CLOUD"):
-            session.run(*command, "down", *CLOUD, env=environment)
+            session.run(*command, "down", *named, env=environment)
 
 
 def lint(session: nox.Session) -> None:
@@ -218,9 +218,9 @@ def integration(session: nox.Session) -> None:
 
 
 def molecule(session: nox.Session) -> None:
-    """Role verbs on real hosts, checked by testinfra. The scenario "default" makes the hosts that the others share."""
+    """Role verbs on real hosts, checked by testinfra. The scenario "default" makes the hosts that the others share, in a cloud of their own."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with local_cloud(session) as cloud:
+    with local_cloud(session, "molecule", 3) as cloud:
         session.run("molecule", "--base-config", "molecule/config.yml", "test", "--all", *session.posargs, env={**cloud, "GROUNDCREW_RESULTS": str(RESULTS)})
 
 
@@ -254,8 +254,8 @@ def bench(session: nox.Session) -> None:
 
 
 # Two lanes for two cores: what reads the tree and then has a cloud of its own, beside the parts that share the local cloud of the tests.
-BESIDE: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, e2e)
-ON_LOCAL_CLOUD: tuple[Part, ...] = (integration, faults, molecule)
+BESIDE: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, e2e, molecule)
+ON_LOCAL_CLOUD: tuple[Part, ...] = (integration, faults)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if rule and act == "error":
             return self._answer(rule.status, {"Content-Type": "application/xml"}, ERROR.format(rule.code).encode())
+        if rule and act == "accept":  # without doing it
+            return self._answer(200, {"ETag": '"accepted"'}, b"")
         if rule and act == "reset":
             self.close_connection = True
             return None

@@ -148,7 +148,7 @@ def kill_the_controller(fleet: Fleet, number: int, state: str) -> tuple[str, str
 
 
 # Every state of the fleet, on one host after the other; the migration is on the first one alone.
-@pytest.mark.parametrize(("number", "state", "same"), zip(itertools.cycle((3, 1, 2)), PATH, itertools.cycle((True, False)), strict=False))
+@pytest.mark.parametrize(("number", "state", "same"), list(zip(itertools.cycle((3, 1, 2)), PATH, itertools.cycle((True, False)), strict=False)))
 def test_a_dead_controller_leaves_every_host_serving_and_the_next_run_goes_on(fleet: Fleet, number: int, state: str, same: bool) -> None:
     """The next run takes over at once: it comes from the machine of the dead one, where it is seen to be gone."""
     old, new = kill_the_controller(fleet, number, state)
