@@ -22,7 +22,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.server import ThreadedMotoServer
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import aws
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import client
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.options import KINDS, Opener
 from localcloud.shell import wait_until
 from tests.unit.plugins.module_utils._rotation.worlds import Base64Cipher
@@ -55,7 +55,7 @@ class Servers:
         return Opener(self.options(kind, folder), lambda _file: Base64Cipher())
 
     def client(self, service: str) -> Any:
-        return aws.client(service, self.settings)
+        return client(service, self.settings.account)
 
 
 @contextmanager

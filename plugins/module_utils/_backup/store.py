@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""S3 and what speaks like it, through botocore (1.29 of Debian 12 and later): what boto3 adds to it is not used, and takes as long again to load."""
+"""S3 and what speaks like it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,8 @@ from urllib.parse import urlsplit
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed, Versioned
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import NOT_MET
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-
-try:
-    import botocore.session
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    HAS_BOTOCORE = False
-    BotoCoreError, ClientError = OSError, LookupError  # without botocore there is no client that raises them
-else:
-    HAS_BOTOCORE = True
 
 PART = 8 * 1024 * 1024
 MOST_PARTS = 10_000
@@ -66,6 +57,10 @@ class S3Settings:
     storage_class: str | None = None
 
     @property
+    def account(self) -> Account:
+        return Account(self.endpoint_url, self.region, self.access_key, self.secret_key, self.session_token, self.ca_bundle)
+
+    @property
     def where(self) -> str:
         return self.endpoint_url or "AWS S3"
 
@@ -77,32 +72,10 @@ class S3Settings:
 
 def make_client(settings: S3Settings) -> Any:
     """A client that suits the store."""
-    if not HAS_BOTOCORE:
-        raise OpsError("botocore, a part of boto3, is not installed for this Python: install python3-boto3 (Debian, Ubuntu) or the package boto3.")
-    options: dict[str, Any] = {
-        "retries": {"mode": "standard", "max_attempts": 5},
-        "connect_timeout": 10,
-        "read_timeout": 60,
-        "max_pool_connections": 16,
-        "signature_version": "s3v4",
-        "s3": {"addressing_style": settings.addressing_style},
-    }
-    if not settings.aws and "request_checksum_calculation" in Config.OPTION_DEFAULTS:
-        # From 1.36 on botocore appends checksums as trailers, which some stores keep inside the object.
-        options.update(request_checksum_calculation="when_required", response_checksum_validation="when_required")
-    try:
-        return botocore.session.Session().create_client(
-            "s3",
-            endpoint_url=settings.endpoint_url,
-            region_name=settings.region,
-            aws_access_key_id=settings.access_key,
-            aws_secret_access_key=settings.secret_key,
-            aws_session_token=settings.session_token,
-            verify=settings.ca_bundle or None,
-            config=Config(**options),
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise OpsError(f"Cannot use the store {settings.where}: {error}") from error
+    # From 1.36 on botocore appends checksums as trailers, which some stores keep inside the object.
+    checksums: dict[str, Any] = {} if settings.aws else {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+    addressing = {"addressing_style": settings.addressing_style}
+    return client("s3", settings.account, max_pool_connections=16, signature_version="s3v4", s3=addressing, **checksums)
 
 
 class S3Store:

@@ -14,20 +14,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.exposition import Totals, since, totals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate, Look, Source
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import read_text
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Client, Connect
-
-try:
-    import botocore.session
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    HAS_BOTOCORE = False
-    BotoCoreError, ClientError = OSError, LookupError  # without botocore there is no client that raises them
-else:
-    HAS_BOTOCORE = True
 
 
 @dataclass(frozen=True)
@@ -150,13 +142,8 @@ class CloudwatchAlarms:
     name = "CloudWatch"
 
     def __init__(self, alarms: Alarms) -> None:
-        if not HAS_BOTOCORE:
-            raise OpsError("botocore, a part of boto3, is not installed for this Python: install python3-boto3 (Debian, Ubuntu) or the package boto3.")
         self._names = alarms.names
-        try:
-            self._client = botocore.session.Session().create_client("cloudwatch", region_name=alarms.region, endpoint_url=alarms.endpoint_url)
-        except (BotoCoreError, ValueError) as error:
-            raise OpsError(f"CloudWatch cannot be asked: {error}") from error
+        self._client = client("cloudwatch", Account(alarms.endpoint_url, alarms.region))
 
     def begin(self) -> None:
         """An alarm says itself over which time it looks."""

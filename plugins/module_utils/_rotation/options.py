@@ -12,8 +12,8 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.options import S3
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, S3Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import from_env
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import aws
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.codec import Fields, Sealed
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.key_value import KeyValue, KeyValueSettings
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Cipher, Records, Store
@@ -73,7 +73,7 @@ class Opener:
         if self.kind == "vault":
             vault = self._vault()
             return DocumentStore(vault, Fields(), where=vault.where, prefix=self._prefix)
-        return SecretsManagerStore(aws.client("secretsmanager", self._settings()), self._prefix)
+        return SecretsManagerStore(client("secretsmanager", self._settings().account), self._prefix)
 
     def records(self) -> Records:
         """Beside the values; but Secrets Manager keeps no more than 64 KiB and a hundred versions, so its journals are elsewhere."""

@@ -166,11 +166,7 @@ class Alarming:
     ],
 )
 def test_alarms_of_cloudwatch(states: Mapping[str, str], objection: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Session:
-        def create_client(self, *_arguments: Any, **_options: Any) -> Alarming:
-            return Alarming(states)
-
-    monkeypatch.setattr(sources.botocore.session, "Session", Session)
+    monkeypatch.setattr(sources, "client", lambda *_arguments: Alarming(states))
     source = CloudwatchAlarms(Alarms(("errors", "slow")))
     assert source.look().objection == objection
 
