@@ -34,13 +34,31 @@ def test_collection_code_runs_without_a_control_node(host: Host) -> None:
     assert good, record["lines"]
 
 
+LISTEN = """
+import http.server, pathlib
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        pathlib.Path("/hook").write_text(self.path + "\\n" + body)
+        self.send_response(204)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8099), Hook).handle_request()
+"""
+
+
 def test_failure_is_seen(host: Host) -> None:
-    host.run("rm -f /fails")
+    host.run("rm -f /fails /hook")
+    host.check_output("nohup python3 -c '%s' >/dev/null 2>&1 &", LISTEN)
     good, record = run(host, "fails")
     assert not good and (record["outcome"], record["exit_code"], record["lines"]) == ("failed", 3, ["out of luck"])
     assert "groundcrew-fails.service" in host.check_output("systemctl --failed --plain --no-legend")
     assert host.run("timeout 10 sh -c 'until test -e /fails; do sleep 0.1; done'").rc == 0, "nobody was notified"
-    host.run("rm -f /fails; systemctl reset-failed")
+    path, told = host.check_output("cat /hook").splitlines()
+    assert path == "/hook?token=sesame"
+    assert {name: json.loads(told)[name] for name in ("name", "outcome", "exit_code")} == {"name": "fails", "outcome": "failed", "exit_code": 3}
+    assert "out of luck" not in told
+    assert host.file("/etc/groundcrew/maintenance/webhook").mode == 0o600
+    host.run("rm -f /fails /hook; systemctl reset-failed")
 
 
 def test_task_that_hangs_is_stopped(host: Host) -> None:
