@@ -77,6 +77,7 @@ def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None =
     """Perform a verb and leave its record, whatever comes of it."""
     clock = clock or Clock()
     started = clock.now()
+    state.mkdir(mode=0o755, parents=True, exist_ok=True)
     engine, database = upkeep.whose(params)
     record: dict[str, Any] = {"verb": verb, "engine": engine, "database": database, "started": policy.timestamp(started), "outcome": "failed"}
     try:
@@ -84,7 +85,6 @@ def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None =
         file = state / f"{upkeep.stem(engine, database)}-{verb}-progress.json"
         operation = OPERATIONS[verb]({"progress_file": file, "progress_lines": True, **params})
         planned = operation.plan()
-        state.mkdir(mode=0o755, parents=True, exist_ok=True)
         result = operation.apply(planned) if planned.changed else operation.result(planned)
         record.update(outcome="ok", changed=planned.changed, **result)
     except OpsError as error:
@@ -101,7 +101,6 @@ def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None =
 
 def _keep(record: Mapping[str, Any], state: Path, now: float) -> None:
     """The record of the newest run, and what node_exporter's textfile collector reads. A success of long ago stays visible as such."""
-    state.mkdir(mode=0o755, parents=True, exist_ok=True)
     engine, database, verb, ok = record["engine"], record["database"], record["verb"], record["outcome"] == "ok"
     name = f"{upkeep.stem(engine, database)}-{verb}"
     write_atomic(state / f"{name}.json", json.dumps(record, indent=2) + "\n", mode=0o640)
