@@ -91,7 +91,7 @@ class Lease:
             number, life, owner = int(before["number"]), float(before["life"]), str(before["owner"])
             free = bool(before["released"]) or (before["kernel"] == _kernel() and not Path(f"/proc/{int(before['process'])}").exists())
         except (ValueError, KeyError, TypeError) as error:
-            raise OpsError(f"{self._key} is damaged: it is not a lease. Delete it unless another run of {self._purpose} is going on.", object=self._key) from error
+            raise OpsError(f"{self._key} is damaged: it is no lease. Delete it unless another run of {self._purpose} goes on.", object=self._key) from error
         if not free and there.age < life:
             raise self._held(owner, life - there.age)
         self.number = number + 1
