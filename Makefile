@@ -38,7 +38,7 @@ test-full: environment ## Runs every test there is, the slow ones too
 lint: environment ## Runs ansible-lint, yamllint, ruff, mypy and shellcheck
 unit: environment ## Runs the unit tests (no network)
 shape: environment ## Runs the tests of the architecture
-sanity: environment ## Runs ansible-test sanity on a copy of the files that git knows
+sanity: environment ## Runs ansible-test sanity on a copy of what is published
 importer: environment ## Builds the collection and imports it as Galaxy would
 docs: environment ## Checks the documentation of plugins, modules and roles
 integration: environment ## Runs the modules against the local cloud
