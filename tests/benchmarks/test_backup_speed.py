@@ -122,10 +122,12 @@ class Bench:
         [record] = state.glob("*backup.json")
         return seconds, memory, json.loads(record.read_text())["backup"]
 
-    def restore(self) -> float:
+    def restore(self, staging_mib: int | None = None) -> float:
+        """With the disk that there is, as by default; with less than the dump takes, every object is read twice and restored by itself."""
         self.settle()
         started = time.monotonic()
-        operation = settings.restore({**self.params, "login_db": "postgres", "database": "shop", "target_database": "ours", "verify": False})
+        into = {"login_db": "postgres", "database": "shop", "target_database": "ours", "verify": False, "staging_mib": staging_mib}
+        operation = settings.restore({**self.params, **into})
         operation.apply(operation.plan())
         spent = time.monotonic() - started
         self.drop("ours")
@@ -135,7 +137,7 @@ class Bench:
         """A check of level V5, with the server that is made for it."""
         self.settle()
         started = time.monotonic()
-        operation = upkeep.verification({**self.params, "database": "shop", "level": "V5"})
+        operation = upkeep.verification({**self.params, "database": "shop", "level": "V5", "staging_mib": None})
         operation.apply(operation.plan())
         return time.monotonic() - started
 
@@ -257,8 +259,9 @@ def test_a_restore_is_as_fast_as_pg_restore_allows(bench: Bench) -> None:
         peers.append(bench.peer_restore())
         restores.append(bench.restore())
         checks.append(bench.verify())
+    bounded = bench.restore(STAGING)
     spent = time.monotonic() - started
-    print(f"\nrestore {restores}, pg_restore {peers}, check {checks}")
+    print(f"\nrestore {restores}, pg_restore {peers}, check {checks}; restore through {STAGING} MiB {bounded:.1f}")
     figures.record("backup.restore_ratio", round(min(restores) / min(peers), 2), unit="times pg_restore", target="<= 1.25", seconds=spent, command=COMMAND)
     figures.record("backup.verify_ratio", round(min(checks) / min(restores), 2), unit="times our restore", target="<= 1.2", seconds=spent, command=COMMAND)
 
