@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Value, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider
 
 
 class Logins(Protocol):
@@ -25,7 +26,7 @@ class Logins(Protocol):
         """What can be proven about a login."""
 
 
-class DualUser:
+class DualUser(Provider):
     """A Provider. owner: the role that both users act as, where the server has such a thing."""
 
     strategy = "dual_user"

@@ -157,8 +157,19 @@ class Machine:
         secret = self._secret()
         if secret.pending is not None and secret.pending.id == rotation.new:
             return  # by the run that was killed
+        self._clear(rotation)
         value = self._provider.make(secret, rotation.new)
         self._store.stage(self._name, policy.version(value, rotation.new, self._clock.now(), secrets.token_hex(16)))
+
+    def _clear(self, rotation: Rotation) -> None:
+        """See that a provider that makes credentials has none that nobody knows the secret of: a run was killed before it could store the answer."""
+        listed = self._provider.listed()
+        if listed is None:
+            return
+        if rotation.seen is None:
+            self._records.write(self._name, "seen", ids=listed)
+        else:
+            self._provider.discard([each for each in listed if each not in rotation.seen])
 
     def _set(self, rotation: Rotation) -> None:
         self._provider.accept(self._new(rotation))
@@ -200,7 +211,7 @@ class Machine:
             if quiet and waited + now - begun >= self._patience.grace:
                 return
             if now - begun >= self._patience.timeout:
-                seen = f"{uses} sessions of the old credential are open" if uses else "the old credential was not unused for long enough"
+                seen = f"{uses} {self._provider.in_use}" if uses else "the old credential was not unused for long enough"
                 raise OpsError(
                     f"After {self._patience.timeout:g} s of grace for {self._name}, {seen}. Nothing was taken away and both credentials work: "
                     "find who still uses the old one, then run phase finish again.",
@@ -269,6 +280,8 @@ class Machine:
             # The provider forgets it first: a value that is gone from the store could not be withdrawn any more.
             self._provider.withdraw(new)
             self._store.drop_pending(self._name, rotation.new)
+        elif rotation.seen is not None:
+            self._clear(rotation)
         self._records.write(self._name, "went_back", state=State.PLANNED.value)
 
     def _live(self) -> Rotation:

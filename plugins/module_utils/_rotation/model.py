@@ -37,7 +37,8 @@ class Recipe:
     """How the values of a secret are made.
 
     kind: "password" (a string), "database_user" or "redis_user" (a dict with ``username`` and ``password``), or "signing_key" (a private
-        JSON Web Key).
+        JSON Web Key). An "api_key" (a string), an "access_key" (``access_key`` and ``secret_key``) and a "managed_user" (as a database_user) are
+        made by their issuer.
     entropy_bits: the least entropy of a generated password.
     alphabet: the characters it is drawn from, each equally likely.
     users: the two users of a server that take turns; empty for a password.
@@ -108,6 +109,7 @@ class Rotation:
     old, new: version ids.
     entered: when each completed state was entered, in seconds since the epoch.
     acknowledged: consumers that said which fingerprint they use now.
+    seen: the ids that the provider listed before it was asked for a new credential; None when it was not yet.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Rotation:
     outcome: str | None = None
     entered: dict[State, float] = field(default_factory=dict)
     acknowledged: dict[str, str] = field(default_factory=dict)
+    seen: tuple[str, ...] | None = None
 
     @property
     def live(self) -> bool:

@@ -43,7 +43,7 @@ class SecretNoun:
                 raise OpsError(f"The secret {self._name} is being rotated ({current['state']}): finish or take back the rotation before it is removed.")
             return None
         wanted = _comparable(self._wanted)
-        if current is None and self._wanted.kind == "api_key" and not self._value:
+        if current is None and self._wanted.kind in policy.ISSUED and not self._value:
             raise OpsError(f"The secret {self._name} is made by its issuer: give its value, once.")
         if current is not None and any(current[key] != wanted[key] for key in ("kind", "users", "algorithm")):
             about = " ".join(filter(None, [current["kind"], current["algorithm"], ", ".join(current["users"])]))

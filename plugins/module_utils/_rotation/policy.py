@@ -25,8 +25,10 @@ ENTROPY_BITS = 192
 # Letters and digits need no quoting in a URL, a shell, YAML or an env file.
 ALPHABET = string.ascii_letters + string.digits
 # Two users of a server take turns.
-USER_KINDS = ("database_user", "redis_user")
-KINDS = ("password", *USER_KINDS, "signing_key", "api_key")
+USER_KINDS = ("database_user", "redis_user", "managed_user")
+# Their issuer makes them, so the first one has to be given. Of some, by these fields.
+ISSUED: Mapping[str, tuple[str, ...]] = {"api_key": (), "access_key": ("access_key", "secret_key"), "managed_user": ("username", "password")}
+KINDS = ("password", *USER_KINDS, "signing_key", "api_key", "access_key")
 DAY = 86400.0
 
 _IN_TWO: Mapping[str, tuple[State, ...]] = {
@@ -39,6 +41,7 @@ _IN_TWO: Mapping[str, tuple[State, ...]] = {
 # accept the new key, sign with it, and no longer accept the old one.
 PHASES: Mapping[str, Mapping[str, tuple[State, ...]]] = {
     "dual_user": _IN_TWO,
+    "dual_credential": _IN_TWO,
     "assisted": _IN_TWO,
     "cutover": _IN_TWO,
     "verify_set": {
@@ -76,8 +79,8 @@ def generate(wanted: Recipe, version_id: str, username: str | None = None, choos
     """A new value. ``username`` is the user of a server that it is for; version_id names a signing key."""
     if wanted.kind == "signing_key":
         return keys.make(wanted.algorithm, version_id, wanted.entropy_bits)
-    if wanted.kind == "api_key":
-        raise OpsError("A secret of kind api_key is made by its issuer: give its value.")
+    if wanted.kind in ISSUED:
+        raise OpsError(f"A secret of kind {wanted.kind} is made by its issuer: give its value.")
     password = "".join(choose(wanted.alphabet) for _position in range(length(wanted)))
     if wanted.kind == "password":
         return password
@@ -201,6 +204,8 @@ def _continue(rotation: Rotation, entry: Mapping[str, Any]) -> Rotation:
         state = State(entry["state"])
         outcome = "done" if state is State.DESTROYED else None
         return replace(rotation, state=state, outcome=outcome, entered={**rotation.entered, state: entry["at"]})
+    if kind == "seen":
+        return replace(rotation, seen=tuple(entry["ids"]))
     if kind == "acknowledged":
         return replace(rotation, acknowledged={**rotation.acknowledged, entry["consumer"]: entry["fingerprint"]})
     if kind == "went_back":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -65,10 +66,20 @@ class Provider(Protocol):
 
     Every call may be repeated. Doubt raises OpsError.
     accepted_by_consumers: the consumers themselves accept or refuse it, so each change waits for their acknowledgement.
+    in_use: what ``uses`` counts, in words.
     """
 
     strategy: str
     accepted_by_consumers: bool
+    in_use: str = "sessions of the old credential are open"
+
+    def listed(self) -> list[str] | None:
+        """The ids of its credentials, where the provider makes them itself; None where we do."""
+        return None
+
+    def discard(self, ids: list[str]) -> None:
+        """Remove credentials whose secret nobody heard. Asked only of a provider that lists them."""
+        return
 
     def make(self, secret: Secret, version_id: str) -> Value:
         """The new value. Asked for once in a rotation, unless the run was killed before it was stored."""
@@ -99,3 +110,29 @@ class Provider(Protocol):
 
     def destroy(self, old: Version) -> None:
         """Take the old credential away for good, and prove that it is refused."""
+
+
+class AccessKeys(Protocol):
+    """The keys of one user, as their issuer has them: it makes each together with its secret, which it tells once.
+
+    where: what they are the keys of, in words.
+    """
+
+    where: str
+
+    def listed(self) -> list[str]: ...
+
+    def create(self, version_id: str, beside: str) -> dict[str, str]:
+        """A second key with the rights of ``beside``: ``access_key`` and ``secret_key``. Raises AmbiguousError where the answer got lost."""
+
+    def accepted(self, value: Mapping[str, str]) -> bool:
+        """Whether a request with it is let in. Raises OpsError for an answer that is neither yes nor no."""
+
+    def used(self, key: str) -> str | None:
+        """When it was used last; None for never, and where that is not told."""
+
+    def block(self, key: str, blocked: bool) -> None:
+        """Stop accepting it, reversibly, or accept it again; nothing where the issuer has no such thing."""
+
+    def delete(self, key: str) -> None:
+        """Done already: nothing happens."""

@@ -12,6 +12,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import Http
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Value, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider
 
 _WRONG = "a-key-that-nobody-issued"
 
@@ -34,7 +35,7 @@ class Probe:
         raise OpsError(f"{self.url} answered {status}, which says neither that the key is accepted nor that it is refused.")
 
 
-class Assisted:
+class Assisted(Provider):
     """A Provider for keys that their issuer has no interface to make, or that are made elsewhere.
 
     supplied: the new key, of the one run that begins the rotation.
@@ -87,7 +88,7 @@ class Assisted:
             raise OpsError(f"Everything has moved to the new key, but {self._probe.url} still accepts the old one: have its issuer revoke it, then run again.")
 
 
-class Cutover:
+class Cutover(Provider):
     """A Provider for a value that exists in one place: between its change and its consumers' there is a gap."""
 
     strategy = "cutover"

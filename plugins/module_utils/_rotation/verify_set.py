@@ -8,10 +8,10 @@ from __future__ import annotations
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret, Value, Version
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Store
 
 
-class VerifySet:
+class VerifySet(Provider):
     """A Provider without a server: what the consumers accept is what the store says, as soon as they acknowledge it."""
 
     strategy = "verify_set"

@@ -23,7 +23,7 @@ def world(tmp_path: Path) -> World:
 
 
 def rotate(world: World, saw: Saw | None = None) -> None:
-    machine = world.machine(saw)
+    machine = world.machine(saw, grace=6.0, quiet=3.0, observe=3.0)  # two looks each: more of them are no other points
     machine.begin(CONSUMERS)
     machine.go_on("finish", world.acknowledge())
 
