@@ -17,3 +17,12 @@ attributes:
     description: There is nothing to compare.
     support: none
 """
+
+    SUBJECT = r"""
+options:
+  subject:
+    description:
+      - What the findings call what is looked at, such as the host's name in the inventory.
+    type: str
+    required: true
+"""

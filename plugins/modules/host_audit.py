@@ -17,12 +17,8 @@ author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
   - groundcrew.ops.audit
+  - groundcrew.ops.audit.subject
 options:
-  subject:
-    description:
-      - What the findings call it, such as the host's name in the inventory.
-    type: str
-    required: true
   now:
     description:
       - The time of the control node, in seconds since the epoch, which the host's clock is compared with.

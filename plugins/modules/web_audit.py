@@ -17,12 +17,8 @@ author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
   - groundcrew.ops.audit
+  - groundcrew.ops.audit.subject
 options:
-  subject:
-    description:
-      - What the findings call it, such as the host's name in the inventory.
-    type: str
-    required: true
   url:
     description:
       - The address, such as C(https://shop.example.com).

@@ -128,6 +128,7 @@ class Place:
     def command(self, verb: str, *arguments: str, **variables: Any) -> list[str]:
         """verb: main, rotate, verify, audit or remove; variables: the role's, without its prefix."""
         (self.folder / "key").write_text("vault\n")
+        (self.folder / "key").chmod(0o600)
         playbook = self.folder / "play.yml"
         playbook.write_text(PLAY)
         given = {

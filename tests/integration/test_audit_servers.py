@@ -249,31 +249,36 @@ def test_web(certificate: Path) -> None:
     assert gone["pass"] == set() and "web.hsts" in gone["unknown"] and "web.health" in gone["fail"]
 
 
-def test_the_roles_tell_what_their_modules_found(database: dict[str, Any], tmp_path: Path) -> None:
-    """groundcrew.ops.postgresql, groundcrew.ops.redis and groundcrew.ops.proxy, verb audit, on servers that are wrong."""
+def test_one_page_over_all_hosts(database: dict[str, Any], tmp_path: Path) -> None:
+    """playbooks/audit.yml: groundcrew.ops.postgresql, groundcrew.ops.redis, groundcrew.ops.proxy and others, verb audit; groundcrew.ops.findings (main and
+    audit) puts them on one page. This machine is one host, and another one is gone."""
     port = free_port()
     (tmp_path / "c/ansible_collections/groundcrew").mkdir(parents=True)
     (tmp_path / "c/ansible_collections/groundcrew/ops").symlink_to(ROOT)
     variables = {
         "ansible_python_interpreter": sys.executable,
         **{f"postgresql_{name}": database[name] for name in ("login_host", "login_port", "login_user", "login_password")},
-        **{"postgresql_database": "postgres", "postgresql_audit_fail_on": "never"},
-        **{"redis_login_host": "127.0.0.1", "redis_login_port": port, "redis_ssl_mode": "disable", "redis_audit_fail_on": "never"},
-        **{"proxy_audit_services": [{"url": f"http://127.0.0.1:{free_port()}"}]},
+        **{"postgresql_database": "postgres", "redis_login_host": "127.0.0.1", "redis_login_port": port, "redis_ssl_mode": "disable"},
+        **{"proxy_audit_services": [{"url": f"http://127.0.0.1:{port}"}], "findings_folder": str(tmp_path / "report")},
+        "findings_waivers": [{"id": "redis.*", "subject": "*", "owner": "ann", "expires": "2999-01-01", "reason": "a test"}],
     }
-    tasks = [
-        {"name": "Audit", "ansible.builtin.include_role": {"name": f"groundcrew.ops.{role}", "tasks_from": "audit"}}
-        for role in ("postgresql", "redis", "proxy")
-    ]
-    play = {"name": "Audit", "hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}
-    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    gone = {"ansible_host": "127.0.0.1", "ansible_port": free_port()}
+    app = {"hosts": {"localhost": {"ansible_connection": "local"}, "gone": gone}}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "children": {"app": app}}}))
     collections = f"{tmp_path}/c:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")
     with folder() as place, redis_server(place, "--port", str(port)):
         wait_for_redis(port)
-        env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_LOCALHOST_WARNING": "false"}
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "play.yml"]
-        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks/audit.yml")]
+        done = subprocess.run(command, env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections}, cwd=tmp_path, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
-    # The first two only tell; the third fails, and its message is the table.
-    assert done.returncode == 2 and "web.health" in said and "postgresql.tls" not in said, said
-    assert "changed=0" in said and PASSWORD not in said
+    # The exit code is the severity's: something high failed, and a host's audit that never came is a failure, no silence.
+    assert done.returncode == 2 and "changed=0" in said and PASSWORD not in said, said
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"audit.json", "audit.sarif", "audit.junit.xml", "audit.html", "audit.txt"}
+    report = json.loads((tmp_path / "report" / "audit.json").read_text())
+    found = {each["id"]: each for each in report["findings"]}
+    silent = {each["subject"] for each in report["findings"] if each["id"] == "audit.answered"}
+    assert silent == {f"gone {role}_result" for role in ("host", "docker_engine", "proxy")}, said
+    assert {noun.partition(".")[0] for noun in found} == {"host", "docker_engine", "postgresql", "redis", "web", "audit"}
+    assert found["redis.tls"]["waived"] and report["summary"]["waived"] >= 2
+    assert "postgresql.tls" in found and found["web.https"]["verdict"] == "fail"
