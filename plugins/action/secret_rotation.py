@@ -15,7 +15,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspe
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection as postgresql
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis import connection as redis
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import issuers, options, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
@@ -27,7 +27,7 @@ from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultL
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "phase": {"type": "str", "choices": ["begin", "publish", "finish", "close", "back", "status"], "required": True},
-    "provider": {"type": "str", "choices": ["postgresql", "redis", "consumers", "issuer", "none"], "default": "postgresql"},
+    "provider": {"type": "str", "choices": ["postgresql", "redis", "digitalocean", "iam", "spaces", "consumers", "issuer", "none"], "default": "postgresql"},
     "owner": {"type": "str"},
     "rules": {"type": "str"},
     "supplied": {"type": "str", "no_log": True},
@@ -73,8 +73,10 @@ class Server:
     named: tuple[str, ...]
 
 
+POSTGRESQL = Server(postgresql.SPEC, "groundcrew.ops.postgresql_login", "groundcrew.ops.postgresql_login_info", ("owner",))
 SERVERS = {
-    "postgresql": Server(postgresql.SPEC, "groundcrew.ops.postgresql_login", "groundcrew.ops.postgresql_login_info", ("owner",)),
+    "postgresql": POSTGRESQL,
+    "digitalocean": POSTGRESQL,
     "redis": Server(redis.SPEC, "groundcrew.ops.redis_login", "groundcrew.ops.redis_login_info", ("rules",)),
 }
 
@@ -110,8 +112,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         server = SERVERS.get(str(self._task.args.get("provider", "postgresql")))
-        required = [("provider", "postgresql", ["owner"]), ("provider", "issuer", ["probe"])]
-        _validated, params = self.validate_argument_spec(argspec.merge(options.SPEC, server.connection if server else {}, SPEC), required_if=required)
+        required = [("provider", "postgresql", ["owner"]), ("provider", "issuer", ["probe"]), *issuers.REQUIRED]
+        spec = argspec.merge(options.SPEC, issuers.SPEC, server.connection if server else {}, SPEC)
+        _validated, params = self.validate_argument_spec(spec, required_if=required)
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
     def _phase(self, params: Mapping[str, Any], task_vars: dict[str, Any] | None) -> RotationPhase:
@@ -142,4 +145,7 @@ def _provider(params: Mapping[str, Any], store: Store, run_module: RunModule) ->
         return Assisted(Probe(**params["probe"]), params["supplied"])
     if kind == "none":
         return Cutover(params["allow_auth_gap"])
-    return DualUser(ModuleLogins(run_module, SERVERS[kind], params), params["owner"])
+    if kind in ("iam", "spaces"):
+        return issuers.access_keys(params)
+    logins = ModuleLogins(run_module, SERVERS[kind], params)
+    return issuers.managed_user(params, store, logins) if kind == "digitalocean" else DualUser(logins, params["owner"])

@@ -45,13 +45,15 @@ options:
       - V(database_user) (PostgreSQL) and V(redis_user) (Redis, Valkey) are dictionaries with C(username) and C(password); a rotation alternates
         between two users.
       - V(api_key) is a string that somebody else issues, see O(value).
+      - V(access_key) is a dictionary with C(access_key) and C(secret_key), of AWS or Spaces; V(managed_user) is one with C(username) and C(password), of a
+        user whom the API of a database cluster makes. See O(fields).
       - V(signing_key) signs tokens (JSON Web Tokens, cookies). Consumers are given a set of them, so that a rotation refuses no token.
     type: str
-    choices: [password, database_user, redis_user, signing_key, api_key]
+    choices: [password, database_user, redis_user, managed_user, signing_key, api_key, access_key]
     default: password
   users:
     description:
-      - The two users of a V(database_user) or V(redis_user). The first one is used first.
+      - The two users of a V(database_user), V(redis_user) or V(managed_user). The first one is used first.
     type: list
     elements: str
     default: []
@@ -60,6 +62,10 @@ options:
       - What a V(password) or an V(api_key) begins with, for one that exists elsewhere already. One that is in the store is never overwritten, so this may stay.
       - Required for an V(api_key) that is not in the store yet.
     type: str
+  fields:
+    description:
+      - What an V(access_key) or a V(managed_user) begins with; required for one that is not in the store yet. One that is there is never overwritten.
+    type: dict
   algorithm:
     description:
       - Of a V(kind=signing_key). With V(HS256) whoever verifies can sign; with V(RS256) and V(ES256) verifiers are given the public part alone.
@@ -142,6 +148,7 @@ SPEC = {
     "kind": {"type": "str", "choices": list(policy.KINDS), "default": "password"},
     "users": {"type": "list", "elements": "str", "default": []},
     "value": {"type": "str", "no_log": True},
+    "fields": {"type": "dict", "no_log": True},
     "algorithm": {"type": "str", "choices": list(keys.ALGORITHMS), "default": "HS256"},
     "entropy_bits": {"type": "int", "default": policy.ENTROPY_BITS},
     "alphabet": {"type": "str", "default": policy.ALPHABET},
@@ -151,11 +158,15 @@ SPEC = {
 def make(params: Mapping[str, Any]) -> SecretNoun:
     wanted = None
     if params["value"] and params["kind"] not in ("password", "api_key"):
-        raise OpsError(f"A secret of kind {params['kind']} is always generated: leave value out.", field="value")
+        raise OpsError(f"A secret of kind {params['kind']} is no string that can be given: leave value out.", field="value")
+    given = params["fields"]
+    named = policy.ISSUED.get(params["kind"], ())
+    if given is not None and not (named and set(given) == set(named) and all(given.values())):
+        raise OpsError(f"A secret of kind {params['kind']} has {' and '.join(named) or 'no fields that are given'}: correct fields.", field="fields")
     if params["state"] == "present":
         wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"], params["algorithm"])
     store = options.Opener(params, VaultCommand)
-    return SecretNoun(params["name"], wanted, store.store(), store.records(), value=params["value"])
+    return SecretNoun(params["name"], wanted, store.store(), store.records(), value=params["value"] or given)
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ module: secret_rotation
 short_description: Change a secret while everything that uses it keeps working
 version_added: 0.1.0
 description:
-  - Rotates a credential for PostgreSQL, Redis or Valkey between two users (see M(groundcrew.ops.postgresql_login) and M(groundcrew.ops.redis_login)).
+  - Rotates a credential for PostgreSQL, Redis or Valkey between two users (see M(groundcrew.ops.postgresql_login) and M(groundcrew.ops.redis_login)),
+    access keys of AWS and Spaces, keys that sign tokens, and keys that somebody else issues.
   - V(begin) makes a new credential, has the server accept it beside the current one, proves it, and makes it current. Then
     the consumers are switched, for example by a release. V(finish) sees that all have moved, and takes the old credential away.
   - The store and the journal are on the control node, the server is spoken to by the host of the play, which has to reach it. Each step is
@@ -25,6 +26,7 @@ extends_documentation_fragment:
   - groundcrew.ops.postgresql
 requirements:
   - psycopg2 (Debian package python3-psycopg2) or redis (python3-redis) on the host of the play
+  - boto3 (python3-boto3) on the control node, for V(provider=iam) and V(provider=spaces)
 notes:
   - "For V(provider=redis) the options of the connection are those of M(groundcrew.ops.redis_login): O(login_port) is 6379 by default, O(login_user) is
     V(default), O(ssl_mode) is V(disable), V(require) or V(verify-full), there is no O(login_db), and no environment variable is looked at."
@@ -51,7 +53,7 @@ attributes:
 options:
   name:
     description:
-      - A secret of kind C(database_user), C(redis_user), C(signing_key), C(api_key), or a C(password).
+      - A secret of kind C(database_user), C(redis_user), C(managed_user), C(signing_key), C(access_key), C(api_key), or a C(password).
     type: str
     required: true
   phase:
@@ -68,18 +70,77 @@ options:
     required: true
   provider:
     description:
-      - Who accepts the credential. Only V(postgresql) and V(redis) are connected to.
+      - Who accepts the credential. V(postgresql), V(redis) and V(digitalocean) are connected to from the host of the play, the others from the control node.
+      - V(digitalocean) is for a C(managed_user) of a PostgreSQL cluster (O(cluster)). Its API makes and deletes the users; their rights, and whether
+        they may log in, are those of V(postgresql). No password is ever reset.
+      - V(iam) and V(spaces) are for an C(access_key). The second key is made beside the first, and deleted last. In between V(iam) makes the old one
+        C(Inactive), which can be undone; V(spaces) has no such thing. An answer that got lost leaves no key that nobody knows the secret of.
       - V(consumers) is for a C(signing_key).
       - V(issuer) is for an C(api_key). Its issuer makes the new one beside the old (O(supplied)), and revokes the old one when V(finish) asks for it;
         that it is accepted, and no longer, is seen by O(probe).
       - V(none) is for a C(password) that only the consumers know. Its change leaves a gap, see O(allow_auth_gap).
     type: str
-    choices: [postgresql, redis, consumers, issuer, none]
+    choices: [postgresql, redis, digitalocean, iam, spaces, consumers, issuer, none]
     default: postgresql
   owner:
     description:
-      - The role that both users act as. Required for V(provider=postgresql).
+      - The role that both users act as. Required for V(provider=postgresql) and V(provider=digitalocean).
     type: str
+  holder:
+    description:
+      - Whose access key it is. For V(provider=iam) the name of the IAM user, for V(provider=spaces) the name of the key; those that a rotation makes are
+        called by it and the first digits of their version.
+    type: str
+  cluster:
+    description:
+      - The name or the id of the database cluster, for V(provider=digitalocean).
+    type: str
+  space:
+    description:
+      - Where a key of V(provider=spaces) is seen to be accepted.
+    type: dict
+    suboptions:
+      endpoint_url:
+        description: The address of the region, for example V(https://fra1.digitaloceanspaces.com).
+        type: str
+        required: true
+      region:
+        description: The region to sign for.
+        type: str
+      bucket:
+        description: A bucket that the key may list. Without it the key has to be one for all of them.
+        type: str
+  account:
+    description:
+      - Who may make and delete keys. What is left out is found on the control node, as boto3 finds it, and in E(DIGITALOCEAN_TOKEN) and
+        E(DIGITALOCEAN_API_URL).
+    type: dict
+    default: {}
+    suboptions:
+      endpoint_url:
+        description: The address of IAM and STS, for those that are not AWS.
+        type: str
+      region:
+        description: The region of AWS.
+        type: str
+      access_key:
+        description: The administrator's access key of AWS.
+        type: str
+      secret_key:
+        description: Its secret.
+        type: str
+      session_token:
+        description: The token of temporary credentials.
+        type: str
+      ca_bundle:
+        description: The file with the certificate authorities that the server's certificate is checked against.
+        type: path
+      api_token:
+        description: The token of DigitalOcean's API.
+        type: str
+      api_url:
+        description: The address of DigitalOcean's API.
+        type: str
   rules:
     description:
       - What both users may do, for V(provider=redis). Without it their rules are left as they are.
@@ -204,6 +265,16 @@ EXAMPLES = r"""
     login_user: doadmin
     login_password: "{{ admin_password }}"
     login_db: shop
+
+- name: Begin with the access key of an IAM user, as whoever the environment names
+  groundcrew.ops.secret_rotation:
+    store_path: "{{ inventory_dir }}/secrets"
+    vault_password_file: ~/.config/groundcrew/vault-password
+    name: shop/uploads
+    phase: begin
+    provider: iam
+    holder: shop-uploads
+    consumers: "{{ groups['app'] }}"
 """
 
 RETURN = r"""
