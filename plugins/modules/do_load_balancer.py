@@ -73,7 +73,8 @@ options:
         required: true
       certificate:
         description:
-          - The TLS certificate by name or UUID. A certificate that the vendor renews keeps its name and not its UUID, so name it.
+          - The TLS certificate (M(groundcrew.ops.do_certificate)) by name or UUID. A certificate that is renewed or exchanged keeps its name and not its UUID,
+            so name it.
         type: str
       tls_passthrough:
         description:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks, load balancers, names, addresses, disks, projects and keys of an account: each kind through its whole life, and through what goes wrong."""
+"""Networks, load balancers, certificates, names, addresses, disks, projects, keys: each kind through its whole life, and through what goes wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, creation, resource
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, creation, resource
+from tests.integration import do_tls
 from tests.integration.do_inprocess import Account
 
 Arguments = dict[str, Any]
@@ -25,6 +26,7 @@ ANY = {"addresses": ["0.0.0.0/0"]}
 HTTP = {"entry_protocol": "http", "entry_port": 80, "target_protocol": "http", "target_port": 8080}
 HTTPS = {**HTTP, "entry_protocol": "https", "entry_port": 443, "certificate": "shop"}
 BALANCER = {"region": "fra1", "forwarding_rules": [HTTP]}
+OWN = do_tls.own("shop.example.com")
 WEB = {"region": "fra1", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}
 
 
@@ -104,6 +106,8 @@ MATRIX: list[tuple[str, Arguments, Arguments, list[Arguments]]] = [
         [{"droplet": "web-2"}, {"droplet": ""}, {"droplet": "web-1"}],
     ),
     ("do_project", {"name": "mx-project"}, {"purpose": "Web Application"}, [{"purpose": "my own"}, {"description": "d"}, {"environment": "Production"}]),
+    ("do_certificate", {"name": "mx-cert"}, {"dns_names": ["mx.example.com"]}, [{"dns_names": ["mx.example.com", "www.mx.example.com"]}]),
+    ("do_certificate", {"name": "mx-own"}, do_tls.own("mx.example.com"), [do_tls.own("mx.example.com")]),
     ("do_spaces_key", {"name": "mx-key", "secret_file": "FILE"}, {"grants": [{"bucket": "b", "permission": "read"}]}, []),
     ("do_reserved_ip", {"droplet": "web-1"}, {}, []),
 ]
@@ -112,11 +116,11 @@ MATRIX: list[tuple[str, Arguments, Arguments, list[Arguments]]] = [
 @pytest.fixture
 def furnished(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account with two droplets, a certificate and a domain, in which changes take a moment."""
-    monkeypatch.setattr(resource, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(balancer, "LOOK_EVERY", 0.02)
+    for module in (resource, balancer, certificate):
+        monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
     assert account.request("POST", "/v2/droplets", {"names": ["web-1", "web-2"], "tags": ["web"], **WEB})[0] == 202
-    assert account.request("POST", "/v2/certificates", {"name": "shop", "dns_names": ["mx.example.com"]})[0] == 201
     assert account.request("POST", "/v2/domains", {"name": "mx.example.com"})[0] == 201
+    assert account.request("POST", "/v2/certificates", {"name": "shop", "dns_names": ["mx.example.com"]})[0] == 201
     account.control("PUT", "settings", {"settle_seconds": 0.05})
     return account
 
@@ -177,6 +181,13 @@ MANY: list[tuple[str, str, Callable[[int], Any], Callable[[int], Arguments], str
         lambda n: {"name": f"mx-{n}", "region": "fra1", "size_gigabytes": 1},
         "name",
     ),
+    (
+        "do_certificate",
+        "/v2/certificates",
+        lambda n: {"name": f"mx-{n}", "type": "custom", **OWN},
+        lambda n: {"name": f"mx-{n}", **OWN},
+        "name",
+    ),
     ("do_project", "/v2/projects", lambda n: {"name": f"mx-{n}", "purpose": "IoT"}, lambda n: {"name": f"mx-{n}", "purpose": "IoT"}, "name"),
     ("do_spaces_key", "/v2/spaces/keys", lambda n: {"name": f"mx-{n}", "grants": []}, lambda n: {"name": f"mx-{n}"}, "name"),
     ("do_reserved_ip", "/v2/reserved_ips", lambda _n: {"region": "fra1"}, lambda n: {"ip": f"198.18.0.{n + 1}"}, "ip"),
@@ -216,6 +227,7 @@ def test_more_records_than_a_page_hide_none(account: Account) -> None:
         ("do_load_balancer_member", "load_balancer", "/v2/load_balancers", {"name": "twin", **BALANCER, "droplet_ids": []}, {"droplet": "web-1"}),
         ("do_volume", "volume", "/v2/volumes", {"name": "twin", "region": "fra1", "size_gigabytes": 1}, {"region": "fra1", "size_gigabytes": 1}),
         ("do_project", "project", "/v2/projects", {"name": "twin", "purpose": "IoT"}, {"purpose": "IoT"}),
+        ("do_certificate", "certificate", "/v2/certificates", {"name": "twin", "type": "custom", **OWN}, {}),
         ("do_spaces_key", "spaces_key", "/v2/spaces/keys", {"name": "twin", "grants": []}, {}),
     ],
 )
@@ -237,6 +249,7 @@ def test_two_of_one_name_are_an_error_not_a_guess(furnished: Account, module: st
         ("do_domain_record", "/v2/domains/mx.example.com/records", "domain_records", {"domain": "mx.example.com", "type": "TXT", "data": ["x"]}),
         ("do_reserved_ip", "/v2/reserved_ips", "reserved_ips", {"droplet": "web-1"}),
         ("do_volume", "/v2/volumes", "volumes", {"name": "disk", "region": "fra1", "size_gigabytes": 1}),
+        ("do_certificate", "/v2/certificates", "certificates", {"name": "own", **OWN}),
         ("do_project", "/v2/projects", "projects", {"name": "p", "purpose": "IoT"}),
     ],
 )

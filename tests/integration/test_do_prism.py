@@ -28,7 +28,7 @@ from tests.integration.do_requests import Request, read
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = ROOT / "tests" / "prism"
 # Where every module goes through its life in one process.
-LIVES = ("test_do_network.py", "test_do_database_modules.py", "test_do_droplet.py", "test_do_app.py", "test_cloud_audits.py")
+LIVES = ("test_do_network.py", "test_do_database_modules.py", "test_do_droplet.py", "test_do_app.py", "test_do_certificate.py", "test_cloud_audits.py")
 # The specification describes this action and gives it a schema, but leaves it out of the list of actions that the schema extends.
 CONTRADICTED = '"type": "change_backup_policy"'
 pytestmark = pytest.mark.skipif(not SPECIFICATION.exists(), reason="DigitalOcean's specification is not beside this repository")

@@ -78,7 +78,7 @@ def _prepare(client: Client, state: State) -> None:
     for rule in state.get("forwarding_rules") or []:
         named = rule.get("certificate_id")
         if named and not lookup.UUID.fullmatch(named):
-            raise OpsError(f"There is no TLS certificate named {named}. Add it to the account, or name one that exists.", field="certificate")
+            raise OpsError(f"There is no TLS certificate named {named}. Create it with do_certificate, or name one that exists.", field="certificate")
     lookup.ensure_tags(client, [state["tag"]] if state.get("tag") else [])
 
 

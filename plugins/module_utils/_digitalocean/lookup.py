@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.model import certificate_name
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.policy import unique
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -68,13 +69,23 @@ def require_droplet_id(droplet: int | str) -> int:
     return droplet
 
 
+def certificates_named(client: Client, names: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """The TLS certificates of each name, the oldest first: more than one while do_certificate exchanges them."""
+    known = client.list("/v2/certificates", "certificates")
+    found = {name: unique("certificate", (each for each in known if name in (each["name"], certificate_name(each)))) for name in names}
+    return {name: sorted(each.values(), key=lambda one: (str(one["created_at"]), str(one["id"]))) for name, each in found.items()}
+
+
 def certificate_ids(client: Client, names: Iterable[str]) -> dict[str, str]:
     """Ids of TLS certificates by name, for those that exist; a UUID is an id already."""
-    names = set(names)
-    ids = {name: name for name in names if UUID.fullmatch(name)}
-    if names - set(ids):
-        found = unique("certificate", (each for each in client.list("/v2/certificates", "certificates") if each["name"] in names))
-        ids.update({name: str(each["id"]) for name, each in found.items()})
+    ids = {name: name for name in set(names) if UUID.fullmatch(name)}
+    named = set(names) - set(ids)
+    for name, found in certificates_named(client, named).items() if named else ():
+        if len(found) > 1:
+            listed = ", ".join(each["name"] for each in found)
+            raise OpsError(f"The certificate {name} is being exchanged ({listed}). Run do_certificate for it again, which finishes that.", certificate=name)
+        if found:
+            ids[name] = str(found[0]["id"])
     return ids
 
 

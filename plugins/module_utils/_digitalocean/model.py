@@ -172,3 +172,15 @@ def summary(name: str, droplet: Object | None, state: Mapping[str, Any]) -> dict
         "vpc": seen.get("vpc_uuid") or state.get("vpc"),
         **{key: state.get(key) for key in ("size", "image", "region", "tags", "monitoring", "backups", "ipv6")},
     }
+
+
+def certificate_mark(certificate: Object) -> str:
+    """Tells the content of a certificate: the names of one that is renewed by itself, the fingerprint of any other. From an answer or from a declaration."""
+    if certificate["type"] == "lets_encrypt":
+        return hashlib.sha1("\n".join(sorted(certificate["dns_names"])).encode(), usedforsecurity=False).hexdigest()[:12]
+    return str(certificate.get("fingerprint") or certificate["sha1_fingerprint"])[:12]
+
+
+def certificate_name(found: Object) -> str:
+    """The name that people use, which is the object's without the mark."""
+    return str(found["name"]).removesuffix(f"-{certificate_mark(found)}")
