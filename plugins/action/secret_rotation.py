@@ -15,7 +15,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspe
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection as postgresql
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis import connection as redis
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import issuers, options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import issuers, options
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
@@ -48,7 +48,6 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": {"consumer": {"type": "str", "required": True}, "fingerprint": {"type": "str", "required": True}},
     },
     "force": {"type": "bool", "default": False},
-    "max_age_days": {"type": "float", "default": policy.MAX_AGE_DAYS},
     "grace": {"type": "float", "default": 60},
     "quiet": {"type": "float", "default": 15},
     "timeout": {"type": "float", "default": 900},
@@ -113,7 +112,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         server = SERVERS.get(str(self._task.args.get("provider", "postgresql")))
         required = [("provider", "postgresql", ["owner"]), ("provider", "issuer", ["probe"]), *issuers.REQUIRED]
-        spec = argspec.merge(options.SPEC, issuers.SPEC, server.connection if server else {}, SPEC)
+        spec = argspec.merge(options.SPEC, options.SCHEDULE, issuers.SPEC, server.connection if server else {}, SPEC)
         _validated, params = self.validate_argument_spec(spec, required_if=required)
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
@@ -127,7 +126,7 @@ class ActionModule(ActionBase):
             consumers=params["consumers"],
             acknowledged=[(entry["consumer"], entry["fingerprint"]) for entry in params["acknowledged"]],
             force=params["force"] or (params["compromised"] and params["phase"] == "begin"),
-            max_age_days=params["max_age_days"],
+            schedule=options.schedule_of(params),
         )
         patience = Patience(
             grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]

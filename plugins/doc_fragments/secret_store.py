@@ -94,3 +94,44 @@ options:
       - Falls back to the environment variable E(ANSIBLE_VAULT_PASSWORD_FILE).
     type: path
 """
+
+    SCHEDULE = r"""
+options:
+  max_age_days:
+    description:
+      - From this age on, in days, a secret is late.
+    type: float
+    default: 30.0
+  slack_days:
+    description:
+      - It is due this many days earlier, so that a rotation that fails can be repaired in time. At most a quarter of O(max_age_days) counts.
+    type: float
+    default: 3.0
+  jitter_days:
+    description:
+      - It is due up to this many days earlier still, by a share that follows from its version, so that not all are due at once. At most a quarter of
+        O(max_age_days) counts.
+    type: float
+    default: 2.0
+  windows:
+    description:
+      - When rotations may begin; without one, always. A rotation that is forced, or of what is compromised, waits for none.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      days:
+        description: Days of the week; empty for all.
+        type: list
+        elements: str
+        choices: [mon, tue, wed, thu, fri, sat, sun]
+        default: []
+      begins:
+        description: When it begins, C(HH:MM) in UTC.
+        type: str
+        required: true
+      hours:
+        description: How long it is open, at most 24.
+        type: float
+        required: true
+"""

@@ -10,12 +10,13 @@ module: secret_info
 short_description: Tell the age, version and rotation state of secrets
 version_added: 0.1.0
 description:
-  - Lists the secrets of a store with their age and whether they are due for rotation. It never returns a value.
+  - Lists the secrets of a store with their age, who uses them, when they were last proven, and when they are due for rotation. It never returns a value.
   - Run it on the control node (C(delegate_to=localhost)), where the store is.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
   - groundcrew.ops.secret_store
+  - groundcrew.ops.secret_store.schedule
 attributes:
   check_mode:
     description: Reads only.
@@ -30,11 +31,6 @@ options:
     type: list
     elements: str
     default: []
-  max_age_days:
-    description:
-      - From this age on, in days, a secret is due.
-    type: float
-    default: 30
 """
 
 EXAMPLES = r"""
@@ -47,7 +43,7 @@ EXAMPLES = r"""
 
 - name: Fail when one is late
   ansible.builtin.assert:
-    that: secrets.secrets | selectattr('due') | length == 0
+    that: secrets.secrets | selectattr('late') | length == 0
 """
 
 RETURN = r"""
@@ -73,8 +69,24 @@ secrets:
       description: Days since the current version was made.
       type: float
     due:
+      description: Whether a rotation would begin now. Outside of O(windows) it would not.
+      type: bool
+    late:
       description: Whether it has reached O(max_age_days).
       type: bool
+    next_due:
+      description: From when on a rotation may begin, in UTC.
+      type: str
+    strategy:
+      description: How it was rotated last; null when it never was.
+      type: str
+    consumers:
+      description: Who had to acknowledge it then.
+      type: list
+      elements: str
+    proven:
+      description: When its current version was last seen at work by a rotation, in UTC.
+      type: str
     state:
       description: The state of the rotation in progress, or V(STEADY).
       type: str
@@ -86,24 +98,23 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
 
 SPEC = {
     "names": {"type": "list", "elements": "str", "default": []},
-    "max_age_days": {"type": "float", "default": policy.MAX_AGE_DAYS},
 }
 
 
 def read(params: Mapping[str, Any]) -> dict[str, Any]:
     opener = options.Opener(params, VaultCommand)
     store, records = opener.store(), opener.records()
-    return {"secrets": [describe(name, store, records, params["max_age_days"]) for name in sorted(params["names"]) or store.names()]}
+    return {"secrets": [describe(name, store, records, options.schedule_of(params)) for name in sorted(params["names"]) or store.names()]}
 
 
 def main() -> None:
-    run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), read)
+    run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, options.SCHEDULE, SPEC), supports_check_mode=True), read)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
   - groundcrew.ops.secret_store
+  - groundcrew.ops.secret_store.schedule
   - groundcrew.ops.postgresql
 requirements:
   - psycopg2 (Debian package python3-psycopg2) or redis (python3-redis) on the host of the play
@@ -199,11 +200,6 @@ options:
       - Start a rotation although the secret is not due. A rotation in progress is continued, never joined by a second one.
     type: bool
     default: false
-  max_age_days:
-    description:
-      - From this age on, in days, the secret is due.
-    type: float
-    default: 30
   grace:
     description:
       - How long both credentials work after the last acknowledgement, at least, in seconds.
@@ -296,8 +292,17 @@ secret:
       description: Days since the current version was made.
       type: float
     due:
+      description: Whether a rotation would begin now. Outside of O(windows) it would not.
+      type: bool
+    late:
       description: Whether it has reached O(max_age_days).
       type: bool
+    next_due:
+      description: From when on a rotation may begin, in UTC.
+      type: str
+    proven:
+      description: When its current version was last seen at work by a rotation, in UTC.
+      type: str
     state:
       description: The state of the rotation in progress, or V(STEADY).
       type: str

@@ -17,6 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Secret, Value
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Records, Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import Schedule
 
 
 class SecretNoun:
@@ -34,7 +35,7 @@ class SecretNoun:
         secret = self._store.get(self._name)
         if secret is None:
             return None
-        told = policy.facts(secret, self._records.rotation(self._name), self._clock.now(), policy.MAX_AGE_DAYS)
+        told = policy.facts(secret, self._records.rotation(self._name), self._clock.now(), Schedule())
         return {**_comparable(secret.recipe), **{key: told[key] for key in ("version", "fingerprint", "age_days", "state")}}
 
     def desired(self, current: State | None) -> State | None:
@@ -70,9 +71,9 @@ def _comparable(recipe: Recipe) -> dict[str, Any]:
     return {**asdict(recipe), "users": list(recipe.users)}
 
 
-def describe(name: str, store: Store, records: Records, max_age_days: float, clock: Clock | None = None) -> dict[str, Any]:
+def describe(name: str, store: Store, records: Records, schedule: Schedule, clock: Clock | None = None) -> dict[str, Any]:
     """What may be told about a secret that has to exist."""
     secret = store.get(name)
     if secret is None:
         raise OpsError(f"There is no secret {name} in the store.")
-    return policy.facts(secret, records.rotation(name), (clock or Clock()).now(), max_age_days)
+    return policy.facts(secret, records.rotation(name), (clock or Clock()).now(), schedule)

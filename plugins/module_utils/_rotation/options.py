@@ -17,6 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.codec import Fields, Sealed
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.key_value import KeyValue, KeyValueSettings
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Cipher, Records, Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import JITTER_DAYS, MAX_AGE_DAYS, SLACK_DAYS, WEEKDAYS, Schedule, schedule
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.secrets_manager import SecretsManagerStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_documents import DocumentRecords, DocumentStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
@@ -39,6 +40,22 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     "store_path": {"type": "path", "fallback": from_env("GROUNDCREW_SECRET_STORE")},
     "vault_password_file": {"type": "path", "no_log": False, "fallback": from_env("ANSIBLE_VAULT_PASSWORD_FILE")},
+}
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "max_age_days": {"type": "float", "default": MAX_AGE_DAYS},
+    "slack_days": {"type": "float", "default": SLACK_DAYS},
+    "jitter_days": {"type": "float", "default": JITTER_DAYS},
+    "windows": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "days": {"type": "list", "elements": "str", "choices": list(WEEKDAYS), "default": []},
+            "begins": {"type": "str", "required": True},
+            "hours": {"type": "float", "required": True},
+        },
+    },
 }
 
 MakeCipher = Callable[[str], Cipher]
@@ -106,6 +123,10 @@ class Opener:
         if not given.get(name):
             raise OpsError(f"{before}{name} is missing: a store of kind {self.kind} needs it.", field=name)
         return str(given[name])
+
+
+def schedule_of(params: Mapping[str, Any]) -> Schedule:
+    return schedule(*(params[name] for name in SCHEDULE))
 
 
 def with_fallbacks(given: Mapping[str, Any]) -> dict[str, Any]:

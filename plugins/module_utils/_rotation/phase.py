@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
@@ -16,6 +16,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine i
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Records, Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import Schedule
 
 _STEPS = {
     State.PREFLIGHT: "log in with the current credential, and look whether a second one can be prepared",
@@ -40,7 +41,7 @@ class Request:
     consumers: Sequence[str] = ()
     acknowledged: Sequence[tuple[str, str]] = ()
     force: bool = False
-    max_age_days: float = policy.MAX_AGE_DAYS
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 class RotationPhase:
@@ -79,7 +80,7 @@ class RotationPhase:
     def result(self, planned: Plan) -> Mapping[str, Any]:
         rotation = self._records.rotation(self._request.name)
         return {
-            "secret": describe(self._request.name, self._store, self._records, self._request.max_age_days, self._clock),
+            "secret": describe(self._request.name, self._store, self._records, self._request.schedule, self._clock),
             "rotation": rotation.summary() if rotation is not None else None,
         }
 
@@ -92,5 +93,5 @@ class RotationPhase:
         if self._request.phase == "back":
             return ()
         # A phase without the one before it is predicted as well: in a dry run the begin before it wrote nothing.
-        told = describe(self._request.name, self._store, self._records, self._request.max_age_days, self._clock)
+        told = describe(self._request.name, self._store, self._records, self._request.schedule, self._clock)
         return tuple(phase) if self._request.force or told["due"] else ()

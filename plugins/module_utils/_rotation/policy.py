@@ -19,8 +19,8 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, State, Value, Version
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import DAY, Schedule, told
 
-MAX_AGE_DAYS = 30
 ENTROPY_BITS = 192
 # Letters and digits need no quoting in a URL, a shell, YAML or an env file.
 ALPHABET = string.ascii_letters + string.digits
@@ -29,7 +29,6 @@ USER_KINDS = ("database_user", "redis_user", "managed_user")
 # Their issuer makes them, so the first one has to be given. Of some, by these fields.
 ISSUED: Mapping[str, tuple[str, ...]] = {"api_key": (), "access_key": ("access_key", "secret_key"), "managed_user": ("username", "password")}
 KINDS = ("password", *USER_KINDS, "signing_key", "api_key", "access_key")
-DAY = 86400.0
 
 _IN_TWO: Mapping[str, tuple[State, ...]] = {
     "begin": (State.PREFLIGHT, State.CREATED, State.SET, State.TESTED, State.PUBLISHED),
@@ -132,24 +131,32 @@ def age_days(secret: Secret, now: float) -> float:
     return max(now - secret.current.created, 0.0) / DAY
 
 
-def due(secret: Secret, now: float, max_age_days: float) -> bool:
-    return age_days(secret, now) >= max_age_days
-
-
-def facts(secret: Secret, rotation: Rotation | None, now: float, max_age_days: float) -> dict[str, Any]:
+def facts(secret: Secret, rotation: Rotation | None, now: float, schedule: Schedule) -> dict[str, Any]:
     """What may be told about a secret: never its value.
 
-    state: of the rotation in progress, or STEADY.
+    state: of the rotation in progress, or STEADY. proven: when the current version was last seen at work. consumers: of the latest rotation.
     """
+    created, who = secret.current.created, secret.current.id
     return {
         "name": secret.name,
         "kind": secret.recipe.kind,
         "version": secret.current.id,
         "fingerprint": consumed_fingerprint(secret),
         "age_days": round(age_days(secret, now), 2),
-        "due": due(secret, now, max_age_days),
+        "due": schedule.due(created, who, now),
+        "late": schedule.late(created, now),
+        "next_due": told(schedule.next_due(created, who)),
+        "strategy": rotation.strategy if rotation is not None else None,
+        "consumers": list(rotation.consumers) if rotation is not None else [],
+        "proven": told(_proven(rotation, who)),
         "state": rotation.state.value if rotation is not None and rotation.live else "STEADY",
     }
+
+
+def _proven(rotation: Rotation | None, version_id: str) -> float | None:
+    if rotation is None or rotation.new != version_id:
+        return None
+    return rotation.entered.get(State.OBSERVED, rotation.entered.get(State.TESTED))
 
 
 def pending_id(rotation_id: str) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine i
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun, describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.phase import Request, RotationPhase
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import Schedule
 from tests.unit.plugins.module_utils._rotation.worlds import CONSUMERS, NAME, RECIPE, World
 
 DAY = 86400.0
@@ -161,4 +162,4 @@ def test_status_changes_nothing(world: World) -> None:
 
 def test_a_secret_that_does_not_exist_is_named(world: World) -> None:
     with pytest.raises(OpsError, match="There is no secret shop/none"):
-        describe("shop/none", world.store, world.records, 30, world.clock)
+        describe("shop/none", world.store, world.records, Schedule(), world.clock)

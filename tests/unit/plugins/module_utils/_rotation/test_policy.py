@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, Secret, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import Schedule
 
 PASSWORD = policy.recipe("password", 192, policy.ALPHABET, ())
 USERS = policy.recipe("database_user", 192, policy.ALPHABET, ("shop_a", "shop_b"))
@@ -84,14 +85,6 @@ def test_a_version_does_not_show_its_value() -> None:
     assert "the-value" not in repr(Secret("name", PASSWORD, policy.version("the-value", "id", 0.0, "salt")))
 
 
-@pytest.mark.parametrize(
-    ("age", "limit", "due"),
-    [(0, 30, False), (29.99, 30, False), (30, 30, True), (31, 30, True), (0, 0, True), (-5, 30, False)],
-)
-def test_due_by_age(age: float, limit: float, due: bool) -> None:
-    assert policy.due(secret(created=0.0), age * DAY, limit) is due
-
-
 def test_a_clock_that_was_set_back_gives_no_negative_age() -> None:
     assert policy.age_days(secret(created=10 * DAY), 0.0) == 0.0
 
@@ -142,9 +135,17 @@ def test_no_journal_is_no_rotation() -> None:
     assert policy.fold([]) is None
 
 
+def test_proven_is_when_the_current_version_was_last_seen_at_work() -> None:
+    seen = rotation(new="v1", entered={State.TESTED: 60.0})
+    assert policy.facts(secret(), seen, 0, Schedule())["proven"] == "1970-01-01T00:01:00Z"
+    assert policy.facts(secret(), replace(seen, entered={**seen.entered, State.OBSERVED: 120.0}), 0, Schedule())["proven"] == "1970-01-01T00:02:00Z"
+
+
 def test_facts_hold_no_value() -> None:
-    told = policy.facts(secret(), rotation(state=State.GRACE), 3 * DAY, 30)
+    told = policy.facts(secret(), rotation(state=State.GRACE), 3 * DAY, Schedule())
     assert told["state"] == "GRACE"
+    assert told["consumers"] == ["web-1", "web-2"]
+    assert told["proven"] is None
     assert told["age_days"] == 3.0
     assert "password" not in told
-    assert policy.facts(secret(), rotation(outcome="done"), 0, 30)["state"] == "STEADY"
+    assert policy.facts(secret(), rotation(outcome="done"), 0, Schedule())["state"] == "STEADY"
