@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +129,7 @@ class ActionModule(ActionBase):
             acknowledged=[(entry["consumer"], entry["fingerprint"]) for entry in params["acknowledged"]],
             force=params["force"] or (params["compromised"] and params["phase"] == "begin"),
             schedule=options.schedule_of(params),
+            by=f"{getpass.getuser()}@{socket.gethostname()}",
         )
         patience = Patience(
             grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]

@@ -26,6 +26,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.options i
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.secrets_manager import SecretsManagerStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_documents import DocumentStore
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.trail import export
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 from tests.integration.rotation_world import ROOT
 from tests.integration.secret_stores import BUCKET, KINDS, TOKEN, Servers, servers
@@ -171,7 +172,7 @@ def meet_before_writing(store: Any, together: threading.Barrier) -> Store:
 def test_the_journal_is_chained_and_one_run_holds_it(opener: Opener) -> None:
     first, second = opener.records(), opener.records()
     with first.hold(NAME):
-        first.write(NAME, "planned", rotation="r", secret=NAME, strategy="s", consumers=[], old="v1", new="v2")
+        first.write(NAME, "planned", rotation="r", secret=NAME, strategy="s", consumers=[], old="v1", old_fingerprint="f", new="v2")
         with pytest.raises(OpsError, match="Another run"), second.hold(NAME):
             pytest.fail("two runs held it")
         first.write(NAME, "completed", state="SET")
@@ -181,6 +182,8 @@ def test_the_journal_is_chained_and_one_run_holds_it(opener: Opener) -> None:
     assert rotation is not None
     assert (rotation.id, rotation.state.value) == ("r", "TESTED")
     assert first.rotation("shop/other") is None
+    assert first.names() == [NAME]
+    assert [line["what"] for line in export(first, [], [])["trail"]] == ["planned", "completed SET", "completed TESTED"]
 
 
 def test_others_read_the_current_value(store: Store, servers: Servers, tmp_path: Path, kind: str) -> None:

@@ -45,13 +45,15 @@ class Patience:
 class Machine:
     """One secret's rotations."""
 
-    def __init__(self, name: str, store: Store, records: Records, provider: Provider, patience: Patience, clock: Clock | None = None) -> None:
+    def __init__(self, name: str, store: Store, records: Records, provider: Provider, patience: Patience, clock: Clock | None = None, by: str = "") -> None:
+        """by: who runs it, for the journal."""
         self._name = name
         self._store = store
         self._records = records
         self._provider = provider
         self._patience = patience
         self._clock = clock or Clock()
+        self._by = by
         self._enter = {
             State.PREFLIGHT: self._preflight,
             State.CREATED: self._create,
@@ -118,8 +120,7 @@ class Machine:
         if secret.pending is not None:
             raise OpsError(f"The secret {self._name} has a pending version that no rotation made, {secret.pending.id}. Look at it before anything is rotated.")
         rotation_id = str(uuid.uuid4())
-        self._records.write(
-            self._name,
+        self._write(
             "planned",
             rotation=rotation_id,
             secret=self._name,
@@ -130,12 +131,15 @@ class Machine:
             new=policy.pending_id(rotation_id),
         )
 
+    def _write(self, kind: str, **fields: object) -> None:
+        self._records.write(self._name, kind, by=self._by, **fields)
+
     def _advance(self, phase: str) -> Rotation:
         rotation = self._latest()
         for state in policy.remaining(rotation, policy.PHASES[self._provider.strategy][phase]):
-            self._records.write(self._name, "entering", state=state.value)
+            self._write("entering", state=state.value)
             self._enter[state](rotation)
-            self._records.write(self._name, "completed", state=state.value)
+            self._write("completed", state=state.value, **({"new_fingerprint": self._new(rotation).fingerprint} if state is State.CREATED else {}))
             rotation = self._latest()
         return rotation
 
@@ -148,7 +152,7 @@ class Machine:
                 said[consumer] = fingerprint
         for consumer in rotation.consumers:
             if consumer in said and rotation.acknowledged.get(consumer) not in (expected, said[consumer]):
-                self._records.write(self._name, "acknowledged", consumer=consumer, fingerprint=said[consumer])
+                self._write("acknowledged", consumer=consumer, fingerprint=said[consumer])
 
     def _preflight(self, rotation: Rotation) -> None:
         self._provider.check(self._old(rotation))
@@ -167,7 +171,7 @@ class Machine:
         if listed is None:
             return
         if rotation.seen is None:
-            self._records.write(self._name, "seen", ids=listed)
+            self._write("seen", ids=listed)
         else:
             self._provider.discard([each for each in listed if each not in rotation.seen])
 
@@ -245,7 +249,7 @@ class Machine:
         if self._published(rotation):
             return error
         details = {**error.details, "failed_after": rotation.state.value}
-        self._records.write(self._name, "failed", state=rotation.state.value)
+        self._write("failed", state=rotation.state.value)
         try:
             self._withdraw(rotation)
         except OpsError as second:
@@ -268,7 +272,7 @@ class Machine:
 
     def _enable(self, rotation: Rotation) -> None:
         self._provider.enable(self._old(rotation))
-        self._records.write(self._name, "went_back", state=State.GRACE.value)
+        self._write("went_back", state=State.GRACE.value)
 
     def _published(self, rotation: Rotation) -> bool:
         """The store decides: a run may have been killed between the promotion and its record."""
@@ -282,7 +286,7 @@ class Machine:
             self._store.drop_pending(self._name, rotation.new)
         elif rotation.seen is not None:
             self._clear(rotation)
-        self._records.write(self._name, "went_back", state=State.PLANNED.value)
+        self._write("went_back", state=State.PLANNED.value)
 
     def _live(self) -> Rotation:
         rotation = self._records.rotation(self._name)

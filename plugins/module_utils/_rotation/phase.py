@@ -34,7 +34,7 @@ _STEPS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. phase: begin, publish, finish, close, back or status."""
+    """What is asked for. phase: begin, publish, finish, close, back or status. by: who asks."""
 
     name: str
     phase: str
@@ -42,6 +42,7 @@ class Request:
     acknowledged: Sequence[tuple[str, str]] = ()
     force: bool = False
     schedule: Schedule = field(default_factory=Schedule)
+    by: str = ""
 
 
 class RotationPhase:
@@ -53,7 +54,7 @@ class RotationPhase:
         self._records = records
         self._clock = clock or Clock()
         self._strategy = provider.strategy
-        self._machine = Machine(request.name, store, records, provider, patience, self._clock)
+        self._machine = Machine(request.name, store, records, provider, patience, self._clock, request.by)
 
     def plan(self) -> Plan:
         rotation = self._records.rotation(self._request.name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Recipe, Rotation, Secret, Value, Version
 
@@ -50,6 +50,12 @@ class Store(Protocol):
 
 class Records(Protocol):
     """The journal of each secret's rotations."""
+
+    def names(self) -> list[str]:
+        """Of the secrets that have one, also of those that were removed."""
+
+    def entries(self, name: str) -> list[dict[str, Any]]:
+        """Every entry, oldest first. Raises OpsError where one was changed or removed."""
 
     def rotation(self, name: str) -> Rotation | None:
         """The latest one."""

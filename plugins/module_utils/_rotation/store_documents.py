@@ -124,6 +124,11 @@ class DocumentRecords:
         self._clock = clock or Clock()
         self._lease: Lease | None = None
 
+    def names(self) -> list[str]:
+        folder = f"{self._prefix}{ROTATIONS}/"
+        found = (key.removeprefix(folder) for key in self._documents.keys(folder))
+        return sorted(name for name in found if not name.startswith(".leases/"))
+
     def entries(self, name: str) -> list[dict[str, Any]]:
         return self._entries(name, self._documents.look(self._key(name)))
 

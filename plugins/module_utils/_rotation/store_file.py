@@ -86,6 +86,9 @@ class FileRecords:
         self._folder = Path(folder).expanduser() / ROTATIONS
         self._clock = clock or Clock()
 
+    def names(self) -> list[str]:
+        return sorted(str(path.relative_to(self._folder).with_suffix("")) for path in self._folder.rglob("*.jsonl"))
+
     def entries(self, name: str) -> list[dict[str, Any]]:
         return self._journal(name).read()
 
