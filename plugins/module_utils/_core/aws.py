@@ -23,6 +23,8 @@ except ImportError:
 else:
     HAS_BOTOCORE = True
 
+__all__ = ["Account", "BotoCoreError", "ClientError", "client"]
+
 
 @dataclass(frozen=True)
 class Account:
