@@ -21,6 +21,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import po
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, Secret, State, Version
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Records, Store
 
+# How far the clocks of two control nodes may be apart, in seconds.
+SKEW = 300.0
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -150,11 +153,21 @@ class Machine:
             # A consumer tells of every secret it uses: the fingerprint that is waited for counts, whichever it tells last.
             if said.get(consumer) != expected:
                 said[consumer] = fingerprint
+        old = self._old(rotation).fingerprint
         for consumer in rotation.consumers:
-            if consumer in said and rotation.acknowledged.get(consumer) not in (expected, said[consumer]):
+            # One that is back on the old value (its application was rolled back) has not switched any more; of other secrets' values that is not known.
+            before = () if said.get(consumer) == old else (expected,)
+            if consumer in said and rotation.acknowledged.get(consumer) not in (*before, said[consumer]):
                 self._write("acknowledged", consumer=consumer, fingerprint=said[consumer])
 
     def _preflight(self, rotation: Rotation) -> None:
+        ahead = self._secret().current.created - self._clock.now()
+        if ahead > SKEW:
+            raise OpsError(
+                f"The clock of this control node is off, or that of another one was: the current version of {self._name} was made {ahead:.0f} s from now."
+                " Ages, grace and what is due follow from it. Set the clock right, then run again.",
+                skew=round(ahead),
+            )
         self._provider.check(self._old(rotation))
 
     def _create(self, rotation: Rotation) -> None:
@@ -200,6 +213,7 @@ class Machine:
             )
 
     def _grace(self, rotation: Rotation) -> None:
+        self._require_acknowledged(rotation)  # a consumer may have gone back since
         if self._patience.compromised:
             return
         old = self._old(rotation)

@@ -73,10 +73,11 @@ class Base64Cipher:
 @dataclass
 class MovedClock(Clock):
     time: float = 1_700_000_000.0
+    skew: float = 0.0  # of the time of day, which somebody may set
     on_sleep: Callable[[], None] = lambda: None
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.skew
 
     def monotonic(self) -> float:
         return self.time
