@@ -18,7 +18,10 @@ options:
     type: dict
     required: true
   expected:
-    description: The facts that have to be there, each with C(hosts), C(fact) and, for one that only some hosts have, C(given), the variable that they have.
+    description:
+      - The facts that have to be there, each with C(hosts) and C(fact).
+      - C(given) is the variable that hosts have which have the fact, when it is not all of them. C(key) is where in the fact the findings are, C(findings)
+        by default.
     type: list
     elements: dict
     required: true
@@ -52,8 +55,9 @@ def _answers(hostvars: Mapping[str, Any], expected: Sequence[Mapping[str, Any]])
             there = hostvars.get(host, {})
             if not each.get("given") or each["given"] in there:
                 told = there.get(each["fact"])
-                answered = isinstance(told, Mapping) and "findings" in told
-                yield {"subject": f"{host} {each['fact']}", "answered": answered, "findings": list(told["findings"]) if answered else []}
+                key = each.get("key") or "findings"
+                answered = isinstance(told, Mapping) and key in told
+                yield {"subject": f"{host} {each['fact']}", "answered": answered, "findings": list(told[key]) if answered else []}
 
 
 class FilterModule:

@@ -30,6 +30,9 @@ attributes:
     description: Changes nothing.
     support: full
 options:
+  subject:
+    description: What the verdicts call it, such as the host's name in the inventory. Its name by default.
+    type: str
   proxy_config:
     description: HAProxy's configuration.
     type: path
@@ -66,6 +69,10 @@ application:
       description: What is wrong, as sentences; empty when nothing is.
       type: list
       elements: str
+    verdicts:
+      description: The same as a finding that P(groundcrew.ops.audit_report#module) takes.
+      type: list
+      elements: dict
     active:
       description: The active release with its slot and replicas.
       type: dict
@@ -111,6 +118,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec im
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.diagnose import diagnose
 
 SPEC = {
+    "subject": {"type": "str"},
     "proxy_config": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "journal_lines": {"type": "int", "default": 20},
     "log_lines": {"type": "int", "default": 50},

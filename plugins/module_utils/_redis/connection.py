@@ -81,10 +81,11 @@ class Connection:
             ssl=self.ssl_mode != "disable",
         )
         if self.ssl_mode != "disable":
-            client.connection_pool.connection_class = _over_tls(self._context())
+            client.connection_pool.connection_class = _over_tls(self.context())
         return client
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
+        """The rules of TLS with this server."""
         try:
             context = ssl.create_default_context(cafile=self.ca_cert)
         except OSError as error:

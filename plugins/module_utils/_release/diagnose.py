@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import Check
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
@@ -27,6 +28,12 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.store impo
 
 Params = Mapping[str, Any]
 SHORTEST_SECRET = 4
+CONSISTENT = Check(
+    "diagnose.compose_app.consistent",
+    "high",
+    "The application runs as its releases say",
+    "Deploy the same version again (playbooks/deploy.yml), which repairs most; compose_app_result has the logs.",
+)
 _SERVER = re.compile(r"^\s*server\s+(\S+)\s+127\.0\.0\.1:(\d+)")
 
 
@@ -51,6 +58,7 @@ def diagnose(params: Params, runner: Runner | None = None) -> dict[str, Any]:
         "journal": journal,
         "last_failure": _last_failure(store, params["log_lines"]),
         "findings": found,
+        "verdicts": [CONSISTENT.judge(params.get("subject") or params["name"], not found, " ".join(found) or "Everything fits together.").as_dict()],
     }
     clean: dict[str, Any] = redact(answer, secrets_of(releases.values()))
     return {"application": clean, "table": table(clean)}

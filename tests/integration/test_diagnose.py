@@ -1,0 +1,222 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a database or a cache cannot be reached, or jobs are not worked on: each fault is made on a real server on loopback, and the verdict names it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit import way
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import diagnose as postgresql
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis import diagnose as redis
+from tests import figures
+from tests.integration import checkmode
+from tests.integration.backup_servers import PASSWORD, folder, free_port
+from tests.integration.test_audit_servers import ROOT, certificate, database, ids, redis_server, sql, wait_for_redis
+
+__all__ = ["certificate", "database"]
+# A server that still loads needs gigabytes; tests/unit has what it answers.
+ELSEWHERE = {"diagnose.redis.loaded"}
+CATALOGS = (postgresql.CATALOG, redis.CATALOG, redis.QUEUE)
+# What was made wrong, and what the verdicts then named, over all tests of this file.
+MADE: dict[str, bool] = {}
+# What was named though nothing was wrong.
+RIGHT: set[str] = set()
+BEGAN = time.monotonic()
+
+
+def failing(answer: Mapping[str, Any]) -> set[str]:
+    assert PASSWORD not in str(answer)
+    return {each["id"] for each in answer["findings"] if each["verdict"] == "fail"}
+
+
+def names(answer: Mapping[str, Any], *faults: str) -> None:
+    """The verdict names these faults and no others."""
+    found = failing(answer)
+    MADE.update({fault: fault in found for fault in faults})
+    RIGHT.update(set() if faults else found)
+    assert found == set(faults), answer["findings"]
+
+
+@contextmanager
+def dropping() -> Iterator[int]:
+    """A port whose packets come to nothing, as behind a firewall: its queue is full."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _client in range(3):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_the_way_to_a_database(database: dict[str, Any], certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way, "TIMEOUT", 1.0)
+    login = {**database, "subject": "here", "ca_cert": None, "slow_seconds": 30.0, "max_latency_ms": 2000.0}
+
+    def ask(**change: Any) -> dict[str, Any]:
+        return postgresql.diagnose_postgresql({**login, **change})
+
+    right = ask(ssl_mode="verify-full", ca_cert=f"{certificate}/cert.pem")
+    names(right)
+    assert {each["verdict"] for each in right["findings"]} == {"pass"}
+    names(ask(login_host="no-such-host.invalid"), "diagnose.postgresql.dns")
+    # Nobody may send to everybody: there is no way.
+    names(ask(login_host="255.255.255.255"), "diagnose.postgresql.route")
+    with dropping() as port:
+        names(ask(login_port=port), "diagnose.postgresql.trusted_sources")
+    names(ask(login_port=free_port()), "diagnose.postgresql.port")
+    stranger = ask(login_host="localhost", ssl_mode="verify-full", ca_cert=f"{certificate}/cert.pem")
+    names(stranger, "diagnose.postgresql.tls")
+    behind = {each["id"]: each for each in stranger["findings"]}["diagnose.postgresql.credentials"]
+    assert behind["verdict"] == "unknown" and "tls has to be right first" in behind["evidence"]
+    names(ask(login_password="wrong"), "diagnose.postgresql.credentials")
+    names(ask(login_db="nothing"), "diagnose.postgresql.database")
+
+
+def test_a_database_that_is_reached_and_does_not_work(database: dict[str, Any]) -> None:
+    login = {**database, "subject": "here", "ca_cert": None, "slow_seconds": 1.0, "max_latency_ms": 2000.0}
+    open_one = {"host": "127.0.0.1", "port": database["login_port"], "user": "groundcrew", "password": PASSWORD, "dbname": "postgres"}
+    sql(database, "CREATE TABLE held (id int)")
+    with ExitStack() as stack:
+        holder, waiter = (stack.enter_context(contextlib.closing(psycopg2.connect(**open_one))) for _session in range(2))
+        holder.cursor().execute("LOCK TABLE held")
+
+        def wait() -> None:
+            with contextlib.suppress(psycopg2.Error):
+                waiter.cursor().execute("SELECT * FROM held")
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(1.6)
+        names(postgresql.diagnose_postgresql(login), "diagnose.postgresql.locks", "diagnose.postgresql.slow", "diagnose.postgresql.left_open")
+        holder.rollback()
+        thread.join()
+    sql(database, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    time.sleep(0.3)
+    names(postgresql.diagnose_postgresql({**login, "max_latency_ms": 0.0}), "diagnose.postgresql.writes", "diagnose.postgresql.latency")
+    sql(database, "SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+    with ExitStack() as stack:
+        for _session in range(27):
+            stack.enter_context(contextlib.closing(psycopg2.connect(**open_one)))
+        names(postgresql.diagnose_postgresql(login), "diagnose.postgresql.connections")
+        for _session in range(3):
+            stack.enter_context(contextlib.closing(psycopg2.connect(**open_one)))
+        names(postgresql.diagnose_postgresql(login), "diagnose.postgresql.state")
+
+
+def test_a_cache_and_its_queues(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way, "TIMEOUT", 1.0)
+    plain, tls = free_port(), free_port()
+    login: dict[str, Any] = {"login_host": "127.0.0.1", "login_port": plain, "login_user": "default", "login_password": PASSWORD, "ssl_mode": "disable"}
+    login |= {"ca_cert": None, "subject": "here", "queues": ["mails"], "queue_prefix": "bull", "max_latency_ms": 2000.0, "max_wait_seconds": 60.0}
+
+    def ask(**change: Any) -> dict[str, Any]:
+        return redis.diagnose_redis({**login, **change})
+
+    secure = ["--tls-port", str(tls), "--tls-cert-file", f"{certificate}/cert.pem", "--tls-key-file", f"{certificate}/key.pem", "--tls-auth-clients", "no"]
+    with folder() as place, redis_server(place, "--port", str(plain), *secure, "--requirepass", PASSWORD):
+        client = wait_for_redis(plain, password=PASSWORD)
+        names(ask())
+        names(ask(login_port=tls, ssl_mode="verify-full", ca_cert=f"{certificate}/cert.pem"))
+        names(ask(login_host="no-such-host.invalid"), "diagnose.redis.dns")
+        names(ask(login_host="255.255.255.255"), "diagnose.redis.route")
+        with dropping() as port:
+            names(ask(login_port=port), "diagnose.redis.trusted_sources")
+        names(ask(login_port=free_port()), "diagnose.redis.port")
+        names(ask(login_host="localhost", login_port=tls, ssl_mode="verify-full", ca_cert=f"{certificate}/cert.pem"), "diagnose.redis.tls")
+        names(ask(login_password="wrong"), "diagnose.redis.credentials")
+        names(ask(max_latency_ms=0.0), "diagnose.redis.latency")
+
+        client.hset("bull:mails:7", "timestamp", int(1000 * (time.time() - 600)))
+        client.lpush("bull:mails:wait", "7")
+        client.lpush("bull:mails:active", "6")
+        client.hset("bull:mails:meta", "paused", 1)
+        names(ask(), *(f"diagnose.queue.{name}" for name in ("running", "workers", "stalled", "waits")))
+        # Somebody works on it: BullMQ names the connections of its workers so.
+        client.client_setname("bull:bWFpbHM=:w:one")
+        client.set("bull:mails:6:lock", "somebody")
+        client.hdel("bull:mails:meta", "paused")
+        names(ask(), "diagnose.queue.waits")
+
+        client.config_set("maxclients", 12)
+        others = [wait_for_redis(plain, password=PASSWORD) for _client in range(10)]
+        client.config_set("maxmemory", int(client.info()["used_memory"] * 1.02))
+        client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+        names(ask(queues=[]), "diagnose.redis.connections", "diagnose.redis.memory", "diagnose.redis.writes")
+        for each in [client, *others]:
+            each.close()
+
+
+def test_one_page_over_all_hosts(database: dict[str, Any], tmp_path: Path) -> None:
+    """playbooks/diagnose.yml: groundcrew.ops.host, groundcrew.ops.postgresql and groundcrew.ops.redis, verb diagnose; groundcrew.ops.findings puts it on one
+    page. Nothing listens where the cache should be, and a host is gone."""
+    page = diagnosed(tmp_path, database, ["one"], redis_login_host="127.0.0.1", redis_login_port=free_port(), redis_login_password=PASSWORD)
+    found = {(each["id"], each["subject"]): each for each in page["findings"]}
+    assert found["diagnose.redis.port", "one"]["verdict"] == "fail" and "Start the server" in found["diagnose.redis.port", "one"]["remedy"]
+    assert found["diagnose.postgresql.database", "one"]["verdict"] == "pass" and ("diagnose.host.disk", "one") in found
+    assert {subject for name, subject in found if name == "audit.answered"} == {f"gone {role}_result" for role in ("host", "postgresql", "redis")}
+
+
+@pytest.mark.slow
+def test_ten_hosts_are_asked_at_once(database: dict[str, Any], tmp_path: Path) -> None:
+    began = time.monotonic()
+    page = diagnosed(tmp_path, database, [f"h{number}" for number in range(10)])
+    taken = time.monotonic() - began
+    assert {each["subject"] for each in page["findings"] if each["id"] == "diagnose.postgresql.database" and each["verdict"] == "pass"} == {
+        f"h{number}" for number in range(10)
+    }
+    # How busy the machine is decides this as well: the figure shows it.
+    figures.record("diagnose.seconds", round(taken, 1), unit="s", of=10, target="<= 30", seconds=taken, command="make test-full")
+
+
+def diagnosed(place: Path, database: Mapping[str, Any], hosts: list[str], **variables: Any) -> dict[str, Any]:
+    """The page that the playbook writes about these hosts, each of which is this machine, and one that is gone."""
+    given = {
+        "ansible_python_interpreter": sys.executable,
+        **{f"postgresql_{name}": database[name] for name in ("login_host", "login_port", "login_user", "login_password", "ssl_mode")},
+        **{"postgresql_database": "postgres", "findings_folder": str(place / "page"), "findings_formats": ["json"], **variables},
+    }
+    here = {name: {"ansible_connection": "local"} for name in hosts}
+    gone = {"gone": {"ansible_host": "127.0.0.1", "ansible_port": free_port()}}
+    inventory = {"hosts": {"localhost": {"ansible_connection": "local"}}, "vars": given, "children": {"app": {"hosts": here | gone}}}
+    (place / "hosts.json").write_text(json.dumps({"all": inventory}))
+    (place / "c/ansible_collections/groundcrew").mkdir(parents=True)
+    (place / "c/ansible_collections/groundcrew/ops").symlink_to(ROOT)
+    collections = f"{place}/c:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")
+    ran = checkmode.run(ROOT / "playbooks/diagnose.yml", place / "hosts.json", env={"ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_FORKS": "10"})
+    assert ran.rc == 0 and not ran.changed and PASSWORD not in ran.output, ran.output[-3000:]
+    page: dict[str, Any] = json.loads((place / "page" / "diagnosis.json").read_text())
+    return page
+
+
+def test_every_fault_was_named() -> None:
+    """Behind all tests of this file."""
+    every = {each for catalog in CATALOGS for each in ids(catalog)} - ELSEWHERE
+    held = figures.record(
+        "diagnose.faults_named",
+        sum(MADE.values()),
+        unit="faults",
+        of=len(MADE),
+        target=f"== {len(every)}",
+        seconds=time.monotonic() - BEGAN,
+        command="make integration",
+        control={"what": "servers that are right", "value": len(RIGHT), "red": not RIGHT},
+    )
+    assert set(MADE) == every and held and not RIGHT
