@@ -233,6 +233,7 @@ def test_what_cannot_be_ordered_is_said_and_nothing_is_made(account: Account, ch
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}, {"status": 429, "retry_after": 1}], ids=["answer lost", "503", "429"])
 @pytest.mark.parametrize("path", ["/v2/droplets", "/v2/droplets/*/actions", "/v2/tags/*/resources"])
+@pytest.mark.usefixtures("hurried")
 def test_a_fault_makes_neither_two_nor_none(account: Account, path: str, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """At a creation, at each action of a resize, at the tag that says that one is in progress."""
     # How long a lost request is looked for is a matter of the real API.

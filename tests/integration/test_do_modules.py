@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The modules as tasks of a playbook, against hosts that are hosts.
 
-What each module does to each field is proven in one process: test_do_droplet, test_do_kill_points, test_do_inventory, test_do_network and
-test_do_database_modules.
+What each module does to each field is proven in one process: test_do_droplet, test_do_kill_points, test_do_inventory, test_do_network,
+test_do_certificate and test_do_database_modules.
 """
 
 from __future__ import annotations
@@ -29,8 +29,3 @@ def test_a_droplet_of_a_task_is_a_host(cloud: Any) -> None:
         assert not cloud.module("groundcrew.ops.do_droplet", FLEET)["changed"]
     finally:
         assert cloud.module("groundcrew.ops.do_droplet", {**FOUND, "state": "absent"})["changed"]
-
-
-def test_a_wrong_token_names_the_variable(cloud: Any) -> None:
-    result = cloud.module("groundcrew.ops.do_droplet", FLEET, env={"DIGITALOCEAN_TOKEN": "dop_v1_" + "0" * 64})
-    assert result["failed"] and "DIGITALOCEAN_TOKEN" in result["msg"]

@@ -17,7 +17,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, creation, resource
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, resource
 from tests.integration import do_tls
 from tests.integration.do_inprocess import Account
 
@@ -253,12 +253,10 @@ def test_two_of_one_name_are_an_error_not_a_guess(furnished: Account, module: st
         ("do_project", "/v2/projects", "projects", {"name": "p", "purpose": "IoT"}),
     ],
 )
+@pytest.mark.usefixtures("hurried")
 def test_a_fault_at_the_creation_makes_neither_two_nor_none(
-    furnished: Account, monkeypatch: pytest.MonkeyPatch, module: str, where: str, key: str, arguments: Arguments, fault: Arguments
+    furnished: Account, module: str, where: str, key: str, arguments: Arguments, fault: Arguments
 ) -> None:
-    # What would be seen in ten seconds is seen at once here.
-    monkeypatch.setattr(creation, "SETTLE", 0.2)
-    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
     before = len(furnished.request("GET", where)[1][key])
     furnished.control("POST", "faults", {"method": "POST", "path": where, **fault})
     result = furnished.module(module, arguments)
@@ -271,9 +269,8 @@ def test_a_fault_at_the_creation_makes_neither_two_nor_none(
     ("path", "change"),
     [("/v2/volumes/*/actions", {"size_gigabytes": 2}), ("/v2/volumes/*/actions", {"droplet": "web-2"}), ("/v2/tags/mx/resources", {"tags": ["mx"]})],
 )
-def test_a_fault_at_a_change_is_looked_up(furnished: Account, monkeypatch: pytest.MonkeyPatch, path: str, change: Arguments, fault: Arguments) -> None:
-    monkeypatch.setattr(creation, "SETTLE", 0.2)
-    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
+@pytest.mark.usefixtures("hurried")
+def test_a_fault_at_a_change_is_looked_up(furnished: Account, path: str, change: Arguments, fault: Arguments) -> None:
     disk = {"name": "disk", "region": "fra1", "size_gigabytes": 1, "droplet": "web-1"}
     furnished.both("do_volume", disk)
     furnished.control("POST", "faults", {"method": "POST", "path": path, **fault})
@@ -464,11 +461,8 @@ def test_a_secret_is_told_only_where_nobody_sees_it(account: Account) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}], ids=["answer lost", "503"])
-def test_a_key_whose_answer_got_lost_is_made_anew_and_leaves_no_orphan(
-    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Arguments
-) -> None:
-    monkeypatch.setattr(creation, "SETTLE", 0.2)
-    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
+@pytest.mark.usefixtures("hurried")
+def test_a_key_whose_answer_got_lost_is_made_anew_and_leaves_no_orphan(account: Account, tmp_path: Path, fault: Arguments) -> None:
     account.control("POST", "faults", {"method": "POST", "path": "/v2/spaces/keys", **fault})
     result = account.module("do_spaces_key", {"name": "k", "secret_file": str(tmp_path / "k")})
     assert not result.get("failed"), result
