@@ -35,9 +35,13 @@ options:
     description:
       - What was asked of O(images), the id of an AMI or a pattern of names. Needed for a creation. An id is compared with the members' image, a pattern is not.
     type: str
+  vpc:
+    description:
+      - What was asked of O(vpcs), an id or a name. Of O(subnets) only those in it count then.
+    type: str
   subnet:
     description:
-      - What was asked of O(subnets), an id or a name. Without it the subnets are the region's default ones, and the first of them is used.
+      - What was asked of O(subnets), an id or a name. Without it O(subnets) are those of O(vpc) or the region's default ones, and the first of them is used.
     type: str
   ssh_key_name:
     description:
@@ -74,6 +78,12 @@ options:
     type: list
     elements: dict
     default: []
+  vpcs:
+    description:
+      - The VPCs, as C(amazon.aws.ec2_vpc_net_info) returns them.
+    type: list
+    elements: dict
+    default: []
   subnets:
     description:
       - The subnets, as C(amazon.aws.ec2_vpc_subnet_info) returns them.
@@ -103,7 +113,7 @@ plan:
   type: dict
   contains:
     create:
-      description: The members to create, with their C(name) and C(tags).
+      description: The members to create, with their C(name).
       type: list
       elements: dict
     change:
@@ -124,8 +134,8 @@ plan:
       elements: dict
     replace:
       description:
-        - Batches of members to replace, each member with its C(name), its C(id) and the C(tags) of the instance that takes its place. One that an earlier
-          run created is found by these tags.
+        - Batches of members to replace, each member with its C(name) and C(id). The instance that takes its place has the tag C(groundcrew:replacement)
+          until then, by which one that an earlier run created is found.
       type: list
       elements: list
     group:
@@ -195,6 +205,7 @@ SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "size": {"type": "str"},
     "image": {"type": "str"},
+    "vpc": {"type": "str"},
     "subnet": {"type": "str"},
     "ssh_key_name": {"type": "str"},
     "ssh_public_key": {"type": "str"},
@@ -203,6 +214,7 @@ SPEC = {
     "replace_batch": {"type": "int", "default": 1},
     "max_delete": {"type": "int", "default": 1},
     "key_pairs": {"type": "list", "elements": "dict", "default": [], "no_log": False},
+    "vpcs": {"type": "list", "elements": "dict", "default": []},
     "subnets": {"type": "list", "elements": "dict", "default": []},
 }
 

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from tests.integration.do_inprocess import Account, main_of
 
@@ -18,7 +18,13 @@ Work = Callable[[Mapping[str, str], Any], object]
 
 # A new process for each run; what it imports is imported once.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__, "ansible_collections.groundcrew.ops.plugins.modules.do_droplet"])
+PROCESSES.set_forkserver_preload([__name__, *(f"ansible_collections.groundcrew.ops.plugins.modules.{name}" for name in ("do_droplet", "ec2_fleet_launch"))])
+
+
+class Watched(Protocol):
+    """A stand-in that tells of each moment, "asked" or "answered", with the method and what was asked for."""
+
+    watcher: Callable[[str, str, str], None] | None
 
 
 def a_module(env: Mapping[str, str], call: tuple[str, Mapping[str, Any]]) -> None:
@@ -29,14 +35,15 @@ def a_module(env: Mapping[str, str], call: tuple[str, Mapping[str, Any]]) -> Non
 class Killer:
     """Runs work in a process of its own, and kills it at one moment."""
 
-    def __init__(self, account: Account, work: Work, argument: Any) -> None:
-        self._account = account
+    def __init__(self, env: Mapping[str, str], watched: Watched, work: Work, argument: Any) -> None:
+        self._env = env
+        self._watched = watched
         self._work = work
         self._argument = argument
 
     def until(self, moment: int) -> bool:
         """Kill at the moment of this number; False when the work was done before."""
-        process = PROCESSES.Process(target=self._work, args=(self._account.env, self._argument))
+        process = PROCESSES.Process(target=self._work, args=(self._env, self._argument))
         passed, settled = 0, threading.Event()
 
         def watch(kind: str, _method: str, _path: str) -> None:
@@ -48,7 +55,7 @@ class Killer:
             if passed >= moment and kind == "answered":
                 settled.set()  # what was asked for is carried out, with nobody there to hear of it
 
-        self._account.world.watcher = watch
+        self._watched.watcher = watch
         process.start()
         process.join(120)
         if passed >= moment:
@@ -56,13 +63,13 @@ class Killer:
             assert settled.wait(10)
         else:
             assert process.exitcode == 0, f"ended with {process.exitcode}"
-        self._account.world.watcher = None
+        self._watched.watcher = None
         return passed >= moment
 
 
 def moments(account: Account, prepare: Callable[[], object], work: Work, argument: Any) -> Iterator[int]:
     """Kill the work at the first moment, the second and so on until it is done, each time from the state that ``prepare`` makes."""
-    killer, moment = Killer(account, work, argument), 1
+    killer, moment = Killer(account.env, account.world, work, argument), 1
     while True:
         account.world.reset()
         prepare()

@@ -9,67 +9,44 @@ import json
 import os
 import re
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
-
-from localcloud.shell import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 REGION = "eu-central-1"
 TAG = "groundcrew:fleet"
 NETWORK = "127.50.0"
-# Amazon always tells of a volume's snapshot, also of none; moto leaves it out, and amazon.aws.ec2_vol_info needs it.
-SERVER = """
-import sys
-from moto.ec2.models.elastic_block_store import Volume
-from moto.server import main
-
-made = Volume.__init__
 
 
-def complete(self, *args, **more):
-    made(self, *args, **more)
-    self.snapshot_id = self.snapshot_id or ""
+def ssh(asked: socket.socket) -> None:
+    """What an SSH server says."""
+    asked.sendall(b"SSH-2.0-OpenSSH_test\r\n")
 
 
-Volume.__init__ = complete
-main(sys.argv[1:])
-"""
+def http(status: int) -> Callable[[socket.socket], None]:
+    """What a web server says; who only connects asks for nothing."""
 
+    def answer(asked: socket.socket) -> None:
+        asked.settimeout(2)
+        if asked.recv(65536):
+            asked.sendall(b"HTTP/1.1 %d Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
 
-@contextmanager
-def moto_server(folder: Path) -> Iterator[str]:
-    """An empty AWS on a free port of loopback; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", SERVER, "-H", "127.0.0.1", "-p", str(port)]
-    with (folder / "moto.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
-
-        def answers() -> bool:
-            assert server.poll() is None, (folder / "moto.log").read_text()
-            with socket.socket() as one:
-                return one.connect_ex(("127.0.0.1", port)) == 0
-
-        try:
-            wait_until("moto to answer", answers, seconds=60, pause=0.2)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    return answer
 
 
 @contextmanager
-def answering_ssh() -> Iterator[int]:
-    """Every address of the network says on one port what an SSH server says; yields the port."""
+def answering(answer: Callable[[socket.socket], None] = ssh) -> Iterator[int]:
+    """Every address of the network answers on one port; yields the port."""
     with selectors.DefaultSelector() as waiting, ExitStack() as opened:
         first = opened.enter_context(socket.create_server((f"{NETWORK}.4", 0), backlog=8))
         port = int(first.getsockname()[1])
@@ -81,8 +58,8 @@ def answering_ssh() -> Iterator[int]:
             while not over.is_set():
                 for ready, _events in waiting.select(timeout=0.2):
                     asked, _address = ready.fileobj.accept()  # type: ignore[union-attr]
-                    with asked:
-                        asked.sendall(b"SSH-2.0-OpenSSH_test\r\n")
+                    with asked, suppress(OSError):
+                        answer(asked)
 
         server = threading.Thread(target=serve)
         server.start()
@@ -98,6 +75,7 @@ class Ec2:
 
     def __init__(self, url: str, work: Path) -> None:
         self._work = work
+        self.playing = 0
         self.env = {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -110,9 +88,17 @@ class Ec2:
         (work / "c/ansible_collections/groundcrew/ops").symlink_to(ROOT)
 
         # Addresses of loopback, so that members can answer.
-        vpc = self.client.create_vpc(CidrBlock=f"{NETWORK}.0/24")["Vpc"]["VpcId"]
-        named = [{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": "app"}]}]
-        self.subnet = str(self.client.create_subnet(VpcId=vpc, CidrBlock=f"{NETWORK}.0/24", TagSpecifications=named)["Subnet"]["SubnetId"])
+        self.subnet = self._network("shop", f"{NETWORK}.0/24")
+        self._network("other", "10.9.0.0/24")
+
+    def _network(self, name: str, addresses: str) -> str:
+        """A VPC of a name with a subnet named app; its id."""
+
+        def named(kind: str, name: str) -> list[dict[str, Any]]:
+            return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
+
+        vpc = self.client.create_vpc(CidrBlock=addresses, TagSpecifications=named("vpc", name))["Vpc"]["VpcId"]
+        return str(self.client.create_subnet(VpcId=vpc, CidrBlock=addresses, TagSpecifications=named("subnet", "app"))["Subnet"]["SubnetId"])
 
     def add(self, count: int = 1, tags: Mapping[str, str] | None = None) -> list[str]:
         """Instances that somebody else made, in the same subnet."""
@@ -150,7 +136,22 @@ class Ec2:
         (self._work / "play.yml").write_text(json.dumps([{**play, "vars": {"ansible_python_interpreter": sys.executable, **variables}}]))
         collections = f"{self._work}/c:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")
         env = {**os.environ, **self.env, "ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false"}
-        return subprocess.run([BIN / "ansible-playbook", "play.yml", *options], env=env, cwd=self._work, capture_output=True, text=True, check=False)
+        with subprocess.Popen(
+            [BIN / "ansible-playbook", "play.yml", *options], env=env, cwd=self._work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            self.playing = process.pid
+            said, complained = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+
+    def kill(self) -> None:
+        """Kill -9 what plays, with all that it started."""
+        found = [self.playing]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, task.read_text().split())
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def changed(self, verb: str, variables: Mapping[str, Any], *options: str) -> list[str]:
         """Run a verb that has to succeed, and return what it changed, task by task."""

@@ -17,7 +17,8 @@ import boto3
 import pytest
 import yaml
 
-from tests.integration.moto_world import BIN, REGION, ROOT, moto_server
+from tests.integration import moto_ec2
+from tests.integration.moto_world import BIN, REGION, ROOT
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 
@@ -39,7 +40,8 @@ def play(work: Path, tasks: Any, environment: dict[str, str], **variables: str) 
 
 @pytest.mark.slow
 def test_a_host_leaves_its_target_group_and_comes_back(tmp_path: Path) -> None:
-    with moto_server(tmp_path) as url:
+    with moto_ec2.serving() as moto:
+        url = moto.url
         options: dict[str, Any] = {"region_name": REGION, "endpoint_url": url, "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         ec2, balancing = boto3.client("ec2", **options), boto3.client("elbv2", **options)
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

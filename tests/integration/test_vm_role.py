@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.moto_world import REGION, TAG, Ec2, answering_ssh, moto_server, tags_of
+from tests.integration import moto_ec2
+from tests.integration.moto_ec2 import Moto
+from tests.integration.moto_world import REGION, TAG, Ec2, answering, http, tags_of
 
 REPLACEMENT = "groundcrew:replacement"
 FLEET = "shop-production"  # as in inventories/ec2
@@ -23,21 +25,26 @@ AMONG = {"protocol": "tcp", "ports": "8000-9000", "sources": {"tags": [FLEET]}}
 
 @pytest.fixture(scope="module")
 def ssh_port() -> Iterator[int]:
-    with answering_ssh() as port:
+    with answering() as port:
         yield port
 
 
 @pytest.fixture
-def ec2(tmp_path: Path) -> Iterator[Ec2]:
+def moto() -> Iterator[Moto]:
+    with moto_ec2.serving() as served:
+        yield served
+
+
+@pytest.fixture
+def ec2(moto: Moto, tmp_path: Path) -> Ec2:
     """An account with 52 instances in the subnet that are not the fleet's: neither by name nor by tag alone does one belong to it."""
-    with moto_server(tmp_path) as url:
-        account = Ec2(url, tmp_path)
-        account.add(45)
-        for number in range(1, 4):
-            account.add(1, {"Name": f"shop-{number}"})
-            account.add(1, {"Name": f"shop-{number}", TAG: "another-fleet"})
-        account.add(1, {"Name": "bastion", TAG: FLEET})
-        yield account
+    account = Ec2(moto.url, tmp_path)
+    account.add(45)
+    for number in range(1, 4):
+        account.add(1, {"Name": f"shop-{number}"})
+        account.add(1, {"Name": f"shop-{number}", TAG: "another-fleet"})
+    account.add(1, {"Name": "bastion", TAG: FLEET})
+    return account
 
 
 @pytest.fixture
@@ -50,6 +57,7 @@ def declared(ssh_port: int) -> dict[str, Any]:
         "vm_image": "amzn2-ami-hvm-*",
         "vm_image_owners": ["amazon"],
         "vm_region": REGION,
+        "vm_vpc": "shop",
         "vm_subnet": "app",
         "vm_tags": ["app", "team=web"],
         "vm_ssh_key_name": "operators",
@@ -75,8 +83,7 @@ def test_a_fleet_comes_and_goes_and_the_neighbors_stay(ec2: Ec2, declared: dict[
     assert made == [
         "Register the key pair",
         "Keep the security group as declared",
-        "Create each missing instance (shop-1)",
-        "Create each missing instance (shop-2)",
+        "Create each missing instance",
     ]
     assert [(each["name"], each["status"], each["tags"]) for each in ec2.result()["instances"]] == [
         ("shop-1", "running", ["app", "team=web"]),
@@ -125,7 +132,8 @@ def test_each_change_is_what_the_dry_run_said(ec2: Ec2, declared: dict[str, Any]
         return said
 
     state = {**declared, "vm_count": 4}
-    assert len(both("main", state)) == 6
+    assert both("main", state) == ["Register the key pair", "Keep the security group as declared", "Create each missing instance"]
+    assert list(members(ec2)) == ["shop-1", "shop-2", "shop-3", "shop-4"]
     ids = {name: each["InstanceId"] for name, each in members(ec2).items()}
     state |= {"vm_tags": ["app"], "vm_size": "t3.large", "vm_resize": True, "vm_firewall_inbound_rules": [SSH]}
     assert both("main", state) == [
@@ -143,6 +151,27 @@ def test_each_change_is_what_the_dry_run_said(ec2: Ec2, declared: dict[str, Any]
 
 
 @pytest.mark.slow
+def test_a_run_that_is_killed_between_two_launches_is_finished(moto: Moto, ec2: Ec2, declared: dict[str, Any]) -> None:
+    """Each moment of a launch: test_vm_launch."""
+    state = {**declared, "vm_count": 4}
+    launches = 0
+
+    def watch(moment: str, _method: str, action: str) -> None:
+        nonlocal launches
+        launches += (moment, action) == ("answered", "RunInstances")
+        if launches == 2:
+            ec2.kill()
+
+    moto.watcher = watch
+    assert ec2.play("main", state).returncode < 0
+    moto.watcher = None
+    assert launches == len(members(ec2)) == 2
+    assert ec2.changed("main", state) == ["Create each missing instance"]
+    assert list(members(ec2)) == ["shop-1", "shop-2", "shop-3", "shop-4"]
+    assert len([each for each in ec2.instances().values() if tags_of(each).get(TAG) == FLEET]) == 5, "with the bastion"
+
+
+@pytest.mark.slow
 def test_members_are_replaced_new_before_old(ec2: Ec2, declared: dict[str, Any]) -> None:
     neighbors = ec2.instances()
     ec2.changed("main", declared)
@@ -153,18 +182,20 @@ def test_members_are_replaced_new_before_old(ec2: Ec2, declared: dict[str, Any])
     state = {**declared, "vm_image": other}
     refused = ec2.play("main", state)
     assert refused.returncode != 0 and "set replace=true" in refused.stdout
-    state |= {"vm_replace": True, "vm_replace_health": {"port": 9, "timeout": 1}}
+    state["vm_replace"] = True
     # The new one does not answer: the old ones go on, and the next run goes on with the new one.
-    stopped = ec2.play("main", state)
-    assert stopped.returncode != 0 and "the new one was left beside it" in stopped.stdout
+    with answering(http(503)) as ill:
+        for health, reason in (({"port": 9}, "does not answer on port 9"), ({"port": ill, "path": "/health"}, "answered 503 for /health")):
+            stopped = ec2.play("main", {**state, "vm_replace_health": {**health, "timeout": 1}})
+            assert stopped.returncode != 0 and reason in stopped.stdout and "was left beside it" in stopped.stdout
     first = [each["InstanceId"] for each in ec2.instances().values() if REPLACEMENT in tags_of(each)]
     assert len(first) == 1 and set(ids.values()) < set(ec2.instances())
-    del state["vm_replace_health"]
     said = ec2.changed("main", state, "--check")
-    done = ec2.changed("main", state)
+    with answering(http(200)) as well:
+        done = ec2.changed("main", {**state, "vm_replace_health": {"port": well, "path": "/health", "timeout": 10}})
     assert done == [
         "Terminate each instance that is replaced (shop-1)",
-        "Create each missing instance (shop-2)",
+        "Create each missing instance",
         "Terminate each instance that is replaced (shop-2)",
     ]
     assert said == done
@@ -190,7 +221,8 @@ def test_what_is_wrong_is_said_before_anything_is_done(ec2: Ec2, declared: dict[
     without_key = {key: value for key, value in declared.items() if key != "vm_ssh_public_key"}
     for wrong, said in (
         ({**declared, "vm_image": "no-such-image-*"}, "No image is no-such-image-*"),
-        ({**declared, "vm_subnet": "nowhere"}, "There is no subnet nowhere"),
+        ({**declared, "vm_subnet": "nowhere"}, "There is no subnet nowhere in VPC shop"),
+        ({key: value for key, value in declared.items() if key != "vm_vpc"}, "There are 2 subnets named app"),
         (without_key, "There is no key pair operators"),
         ({**declared, "vm_firewall_inbound_rules": [{**AMONG, "sources": {"tags": ["no-fleet"]}}]}, "no security group of that name"),
     ):

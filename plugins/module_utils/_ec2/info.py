@@ -18,7 +18,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._fleet.audit import
 
 def plan(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a fleet needs, from what was read."""
-    seen = Seen(**{key: params[key] for key in ("instances", "images", "key_pairs", "subnets", "security_groups")})
+    seen = Seen(**{key: params[key] for key in ("instances", "images", "key_pairs", "vpcs", "subnets", "security_groups")})
     planned = decide(vm_spec(params), seen)
     return {"plan": planned, "instances": planned.pop("instances")}
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ Object = Mapping[str, Any]
 FLEET_KEY = "groundcrew:fleet"
 # On an instance that was made to take the place of the member of the same name, as long as it has not.
 REPLACEMENT_KEY = "groundcrew:replacement"
+# Options that a declaration has as they are given.
+PLAIN = ("size", "image", "vpc", "subnet", "monitoring", "public_address", "resize", "replace", "replace_batch")
 # Instances on their way out are not members any more.
 ALIVE = ("pending", "running", "stopping", "stopped")
 
@@ -35,6 +37,7 @@ class VmSpec:
     fleet: Membership
     size: str | None = None
     image: str | None = None
+    vpc: str | None = None
     subnet: str | None = None
     key_name: str | None = None
     public_key: str | None = None
@@ -49,9 +52,8 @@ class VmSpec:
     firewall: bool = False
 
     def tags_of(self, name: str) -> dict[str, str]:
-        """The tags of a member, exactly. A label is a key without a value; "key=value" has one."""
-        labels = {key: value for key, _equals, value in (tag.partition("=") for tag in self.tags)}
-        return {**labels, "Name": name, FLEET_KEY: self.tag}
+        """The tags of a member, exactly."""
+        return tags_of(self.tag, name, self.tags)
 
 
 def vm_spec(params: Mapping[str, Any]) -> VmSpec:
@@ -68,7 +70,11 @@ def vm_spec(params: Mapping[str, Any]) -> VmSpec:
             present=params.get("state", "present") == "present",
             max_delete=params.get("max_delete", 1),
         ),
-        **{key: params[key] for key in ("size", "image", "subnet", "monitoring", "public_address", "resize", "replace", "replace_batch") if key in params},
+        **{
+            key: params[key]
+            for key in ("size", "image", "vpc", "subnet", "monitoring", "public_address", "resize", "replace", "replace_batch")
+            if key in params
+        },
         key_name=params.get("ssh_key_name"),
         public_key=params.get("ssh_public_key"),
         tags=tuple(params["tags"]),
@@ -76,6 +82,11 @@ def vm_spec(params: Mapping[str, Any]) -> VmSpec:
         outbound=tuple(params["outbound_rules"]),
         firewall=params["inbound_rules"] is not None,
     )
+
+
+def tags_of(fleet: str, name: str, said: Iterable[str]) -> dict[str, str]:
+    """The tags of a member. ``said``: a label is a key without a value; "key=value" has one."""
+    return {**{key: value for key, _equals, value in (tag.partition("=") for tag in said)}, "Name": name, FLEET_KEY: fleet}
 
 
 def labels(tags: Mapping[str, str]) -> list[str]:

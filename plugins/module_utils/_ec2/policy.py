@@ -38,6 +38,7 @@ class Seen:
     instances: Sequence[Object]
     images: Sequence[Object] = ()
     key_pairs: Sequence[Object] = ()
+    vpcs: Sequence[Object] = ()
     subnets: Sequence[Object] = ()
     security_groups: Sequence[Object] = ()
 
@@ -83,7 +84,7 @@ def decide(spec: VmSpec, seen: Seen) -> dict[str, Any]:
     replaced = [name for name in staying if _is_replaced(spec, now[name], subnet)]
     change = [each for each in (_change(spec, now[name], group) for name in staying if name not in replaced) if each]
     return {
-        "create": [{"name": name, "tags": spec.tags_of(name)} for name in joining],
+        "create": [{"name": name} for name in joining],
         "change": change,
         "terminate": terminate,
         **_replacements(spec, found, wanted, replaced),
@@ -109,7 +110,7 @@ def _replacements(spec: VmSpec, found: Members, wanted: Sequence[str], replaced:
     """
     beside = [name for name in found.coming if name in found.current and name in wanted]
     kept = {name for name in beside if name in replaced and not _fixed_differences(spec, found.coming[name])}
-    steps = [{**_named(name, found.standing[name]), "tags": {**spec.tags_of(name), REPLACEMENT_KEY: ""}} for name in replaced]
+    steps = [_named(name, found.standing[name]) for name in replaced]
     return {
         "discard": [_named(name, found.coming[name]) for name in beside if name not in kept],
         "settle": [_named(name, found.coming[name]) for name in found.coming if name in wanted and name not in found.current],
@@ -130,10 +131,10 @@ def _fixed_differences(spec: VmSpec, instance: Object) -> dict[str, tuple[Any, A
 def _is_replaced(spec: VmSpec, instance: Object, subnet: Object) -> bool:
     """Whether another instance has to take the place of this one. Raises OpsError where that is not allowed, or not done at all."""
     name = instance["name"]
-    if spec.subnet and instance["vpc_id"] != subnet["vpc_id"]:
+    if (spec.vpc or spec.subnet) and instance["vpc_id"] != subnet["vpc_id"]:
         raise OpsError(
             f"{name} has VPC {instance['vpc_id']}, not {subnet['vpc_id']}, and that is not changed on an instance that exists."
-            f" Declare a subnet of VPC {instance['vpc_id']}, or remove the fleet and let it be created anew.",
+            f" Declare VPC {instance['vpc_id']} or a subnet of it, or remove the fleet and let it be created anew.",
             instance=name,
             field="VPC",
         )
@@ -204,14 +205,29 @@ def _change(spec: VmSpec, instance: Object, group: Object | None) -> dict[str, A
     }
 
 
+def _vpc(spec: VmSpec, seen: Seen) -> str | None:
+    """The id of the VPC that is declared."""
+    ids = sorted(each["vpc_id"] for each in seen.vpcs)
+    if spec.vpc and not ids:
+        raise OpsError(f"There is no VPC {spec.vpc}. Name one that exists, by its id or its Name tag, with vpc.", field="vpc")
+    if spec.vpc and len(ids) > 1:
+        raise OpsError(f"There are {len(ids)} VPCs named {spec.vpc} ({', '.join(ids)}), so which is meant cannot be told. Give an id.", ids=ids)
+    return ids[0] if spec.vpc else None
+
+
 def _subnet(spec: VmSpec, seen: Seen) -> Object:
-    if not seen.subnets:
-        where = f"There is no subnet {spec.subnet}" if spec.subnet else "The region has no default subnet"
+    vpc = _vpc(spec, seen)
+    subnets = [each for each in seen.subnets if vpc in (None, each["vpc_id"])]
+    if not subnets:
+        inside = f" in VPC {spec.vpc}" if spec.vpc else ""
+        where = f"There is no subnet {spec.subnet}{inside}" if spec.subnet else f"There is no subnet{inside}" if inside else "The region has no default subnet"
         raise OpsError(f"{where}. Name one that exists, by its id or its Name tag, with subnet.", field="subnet")
-    if spec.subnet and len(seen.subnets) > 1:
-        ids = sorted(each["subnet_id"] for each in seen.subnets)
-        raise OpsError(f"There are {len(ids)} subnets named {spec.subnet} ({', '.join(ids)}), so which is meant cannot be told. Give an id.", ids=ids)
-    subnet = min(seen.subnets, key=lambda each: (str(each.get("availability_zone")), each["subnet_id"]))
+    if spec.subnet and len(subnets) > 1:
+        ids = sorted(each["subnet_id"] for each in subnets)
+        raise OpsError(
+            f"There are {len(ids)} subnets named {spec.subnet} ({', '.join(ids)}), so which is meant cannot be told. Give an id, or the VPC with vpc.", ids=ids
+        )
+    subnet = min(subnets, key=lambda each: (str(each.get("availability_zone")), each["subnet_id"]))
     if spec.public_address is False and subnet.get("map_public_ip_on_launch"):
         raise OpsError(
             f"public_address is false, but the subnet {subnet['subnet_id']} gives every instance a public address."

@@ -54,7 +54,7 @@ def seen(*instances: dict[str, Any], **given: Any) -> Seen:
 
 def test_a_new_fleet() -> None:
     planned = policy.decide(spec(tags=("app", "team=web")), seen())
-    assert planned["create"][0] == {"name": "web-1", "tags": {"Name": "web-1", FLEET_KEY: "web", "app": "", "team": "web"}}
+    assert planned["create"][0] == {"name": "web-1"}
     assert (planned["image"], planned["subnet"]) == ({"id": "ami-new", "root": "/dev/xvda"}, {"id": "subnet-1", "vpc_id": "vpc-1"})
     assert [(each["name"], each["id"], each["tags"]) for each in planned["instances"]] == [
         ("web-1", None, ["app", "team=web"]),
@@ -111,8 +111,8 @@ def test_members_are_replaced_in_batches_and_not_changed_besides() -> None:
     planned = policy.decide(spec(3, replace_batch=2, **REPLACED), seen(instance(1), instance(2), instance(3, **AS_WANTED)))
     assert planned["replace"] == [
         [
-            {"name": "web-1", "id": "i-1", "tags": {"Name": "web-1", FLEET_KEY: "web", REPLACEMENT_KEY: ""}},
-            {"name": "web-2", "id": "i-2", "tags": {"Name": "web-2", FLEET_KEY: "web", REPLACEMENT_KEY: ""}},
+            {"name": "web-1", "id": "i-1"},
+            {"name": "web-2", "id": "i-2"},
         ]
     ]
     assert (planned["create"], planned["change"], planned["terminate"], planned["image"]["id"]) == ([], [], [], "ami-new")
@@ -163,6 +163,11 @@ def test_an_operators_protection_and_a_switched_off_member_stay_as_they_are() ->
         ({"monitoring": True}, {}, "web-1 has monitoring False, not True"),
         ({"subnet": "app"}, {"subnets": [{**SUBNET, "vpc_id": "vpc-2"}]}, "web-1 has VPC vpc-1, not vpc-2"),
         ({"subnet": "app"}, {"subnets": []}, "There is no subnet app"),
+        ({"vpc": "shop"}, {}, "There is no VPC shop"),
+        ({"vpc": "shop"}, {"vpcs": [{"vpc_id": "vpc-1"}, {"vpc_id": "vpc-2"}]}, r"2 VPCs named shop \(vpc-1, vpc-2\)"),
+        ({"vpc": "shop", "subnet": "app"}, {"vpcs": [{"vpc_id": "vpc-2"}]}, "There is no subnet app in VPC shop"),
+        ({"vpc": "shop"}, {"vpcs": [{"vpc_id": "vpc-2"}]}, "There is no subnet in VPC shop"),
+        ({"vpc": "shop"}, {"vpcs": [{"vpc_id": "vpc-2"}], "subnets": [{**SUBNET, "vpc_id": "vpc-2"}]}, "web-1 has VPC vpc-1, not vpc-2"),
         ({"subnet": "app"}, {"subnets": [SUBNET, {**SUBNET, "subnet_id": "subnet-2"}]}, "2 subnets named app"),
         ({"public_address": False}, {}, "gives every instance a public address"),
         ({"key_name": "ops"}, {}, "There is no key pair ops"),
@@ -182,6 +187,13 @@ def test_what_is_refused(declared: dict[str, Any], there: dict[str, Any], said: 
 def test_a_known_key_pair_is_used_and_an_unknown_one_registered() -> None:
     assert policy.decide(spec(key_name="ops", public_key=f"{KEY} ann"), seen())["register_key"] is True
     assert policy.decide(spec(key_name="ops", public_key=KEY), seen(key_pairs=[{"key_name": "ops", "public_key": f"{KEY} bob"}]))["register_key"] is False
+
+
+def test_a_subnet_of_the_vpc_that_is_named() -> None:
+    elsewhere = {**SUBNET, "subnet_id": "subnet-0", "vpc_id": "vpc-2"}
+    for subnet in (None, "app"):
+        planned = policy.decide(spec(vpc="shop", subnet=subnet), seen(vpcs=[{"vpc_id": "vpc-1"}], subnets=[elsewhere, SUBNET]))
+        assert planned["subnet"] == {"id": "subnet-1", "vpc_id": "vpc-1"}
 
 
 def test_the_group_of_another_vpc_is_another_group() -> None:
