@@ -223,6 +223,8 @@ def test_more_records_than_a_page_hide_none(account: Account) -> None:
 @pytest.mark.parametrize(
     ("module", "kind", "where", "order", "arguments"),
     [
+        ("do_vpc", "vpc", "/v2/vpcs", {"name": "twin", "region": "fra1"}, {}),
+        ("do_firewall", "firewall", "/v2/firewalls", {"name": "twin", "inbound_rules": [{"protocol": "tcp", "ports": "22", "sources": ANY}]}, {}),
         ("do_load_balancer", "load_balancer", "/v2/load_balancers", {"name": "twin", **BALANCER, "droplet_ids": []}, BALANCER),
         ("do_load_balancer_member", "load_balancer", "/v2/load_balancers", {"name": "twin", **BALANCER, "droplet_ids": []}, {"droplet": "web-1"}),
         ("do_volume", "volume", "/v2/volumes", {"name": "twin", "region": "fra1", "size_gigabytes": 1}, {"region": "fra1", "size_gigabytes": 1}),
