@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.exposition import Totals, since, totals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate, Look, Source
@@ -127,41 +126,6 @@ def _values(body: Any) -> list[float]:
     return [] if any(math.isnan(number) for number in numbers) else numbers
 
 
-@dataclass(frozen=True)
-class Alarms:
-    """Alarms of CloudWatch by name. region, endpoint_url: as botocore finds them where they are None, like the credentials."""
-
-    names: tuple[str, ...]
-    region: str | None = None
-    endpoint_url: str | None = None
-
-
-class CloudwatchAlarms:
-    """Each alarm has to be OK; one without data cannot tell."""
-
-    name = "CloudWatch"
-
-    def __init__(self, alarms: Alarms) -> None:
-        self._names = alarms.names
-        self._client = client("cloudwatch", Account(alarms.endpoint_url, alarms.region))
-
-    def begin(self) -> None:
-        """An alarm says itself over which time it looks."""
-
-    def look(self) -> Look:
-        try:
-            answer = self._client.describe_alarms(AlarmNames=list(self._names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        except (BotoCoreError, ClientError) as error:
-            return Look(None, f"CloudWatch cannot be asked: {error}")
-        found = {each["AlarmName"]: each for each in (*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ()))}
-        states = {name: str(found[name]["StateValue"]) if name in found else "missing" for name in self._names}
-        said = ", ".join(f"{name} is {state}" for name, state in states.items())
-        if ringing := [name for name, state in states.items() if state == "ALARM"]:
-            reasons = "; ".join(f"alarm {name} is on: {found[name].get('StateReason') or 'it gives no reason'}" for name in ringing)
-            return Look(reasons, said, {"alarms": states})
-        return Look("" if set(states.values()) == {"OK"} else None, said, {"alarms": states})
-
-
 def make_gate(given: Mapping[str, Any]) -> Gate:
     """The gate's own settings of a task's option ``gate``."""
     return Gate(**{each.name: given[each.name] for each in fields(Gate)})
@@ -175,6 +139,9 @@ def make_sources(given: Mapping[str, Any], connect: Connect | None, ports: Seque
     if connect:
         found += [PrometheusQuery(Query(**each), connect) for each in given["prometheus"]]
     if given["cloudwatch"]:
+        # It loads botocore, which takes a second that no other gate should take.
+        from ansible_collections.groundcrew.ops.plugins.module_utils._release.alarms import Alarms, CloudwatchAlarms
+
         options = given["cloudwatch"]
         found.append(CloudwatchAlarms(Alarms(tuple(options["alarms"]), options["region"], options["endpoint_url"])))
     return found

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._release import sources
+from ansible_collections.groundcrew.ops.plugins.module_utils._release import alarms
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.alarms import Alarms, CloudwatchAlarms
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.exposition import totals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate, Look, Watch
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.sources import (
-    Alarms,
     ApplicationMetrics,
-    CloudwatchAlarms,
     Metrics,
     PrometheusQuery,
     Query,
@@ -166,7 +165,7 @@ class Alarming:
     ],
 )
 def test_alarms_of_cloudwatch(states: Mapping[str, str], objection: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "client", lambda *_arguments: Alarming(states))
+    monkeypatch.setattr(alarms, "client", lambda *_arguments: Alarming(states))
     source = CloudwatchAlarms(Alarms(("errors", "slow")))
     assert source.look().objection == objection
 
