@@ -161,7 +161,7 @@ SPEC = {
     "security_groups": {"type": "list", "elements": "str", "default": []},
     "public_address": {"type": "bool"},
     "ssh_key_name": {"type": "str"},
-    "user_data": {"type": "str"},
+    "user_data": {"type": "str", "no_log": True},
     "monitoring": {"type": "bool"},
     "volume_size": {"type": "int", "default": 20},
 }
