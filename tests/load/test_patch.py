@@ -18,6 +18,11 @@ from tests.load.patch_fleet import NAMES, Fleet, launch
 
 pytestmark = pytest.mark.slow
 
+HOLD = """systemd-run -q --unit=holder python3 -c 'import fcntl, time
+lock = open("/var/lib/dpkg/lock-frontend", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+time.sleep(300)' && sleep 1"""
+
 
 @pytest.fixture(scope="module")
 def fleet(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
@@ -100,6 +105,19 @@ def test_a_unit_that_fails_after_the_patch_keeps_the_host_out(fleet: Fleet) -> N
     fleet.ssh("p1", "systemctl disable --quiet broken.service; rm /etc/systemd/system/broken.service; systemctl daemon-reload; systemctl reset-failed")
     assert json.loads(fleet.ssh("p1", "cat /var/lib/groundcrew/patch.json"))["failed_units"] == []
     assert fleet.patch("--limit", "p1").rc == 0
+
+
+def test_a_held_lock_and_an_interrupted_dpkg_are_refused_or_repaired(fleet: Fleet) -> None:
+    fleet.publish("1.4")
+    fleet.ssh("p1", HOLD)
+    refused = fleet.patch("--limit", "p1", host_apt_lock_timeout=2)
+    assert refused.rc != 0 and not refused.changed, refused.changed
+    assert any("/var/lib/dpkg/lock-frontend" in message and "lockf" in message for _host, _task, message in refused.failed), refused.failed
+    fleet.ssh("p1", "systemctl stop holder; dpkg --unpack /srv/security/gc-demo_1.4.deb; rm -f /run/reboot-required*")
+    assert "gc-demo" in fleet.ssh("p1", "dpkg --audit")
+    repaired = fleet.patch("--limit", "p1", host_reboot="never")
+    assert repaired.rc == 0 and any(task.endswith("Make apt ready") for _host, task in repaired.changed), repaired.failed
+    assert fleet.ssh("p1", "dpkg --audit") == "" and fleet.versions()[0] == "1.4"
 
 
 def reachable(fleet: Fleet, name: str) -> bool:
