@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -74,17 +75,30 @@ class Store:
         steal: take the lease from whoever has it. wait: seconds to wait for a run that shows no process on this host.
         controller: the process that makes this run's calls. orphan: a run whose controller is gone.
         """
-        for folder in ("releases", "slots", "logs"):
-            (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
-        self._lease.take(run, holder(), steal=steal, wait=wait, controller=controller, orphan=orphan)
+        with self._room():
+            for folder in ("releases", "slots", "logs"):
+                (self.root / folder).mkdir(parents=True, exist_ok=True, mode=0o755)
+            self._lease.take(run, holder(), steal=steal, wait=wait, controller=controller, orphan=orphan)
+            try:
+                with self._lease.beating():
+                    yield
+                if self.root.exists() and self.read().pending:
+                    self._lease.pause()
+            finally:
+                if self.root.exists():
+                    self._lease.drop()
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """A disk that takes nothing more is no defect of ours: say so."""
         try:
-            with self._lease.beating():
-                yield
-            if self.root.exists() and self.read().pending:
-                self._lease.pause()
-        finally:
-            if self.root.exists():
-                self._lease.drop()
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            raise OpsError(
+                f"{self.root} cannot be written: {error.strerror}. Make room there and run again: that finishes or takes back what this run began."
+            ) from error
 
     def leave(self, point: str) -> None:
         """Asked at each named point, before something outside changes. Raises Fenced when the lease went to somebody else."""

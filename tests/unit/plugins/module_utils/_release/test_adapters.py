@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import errno
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -277,6 +279,21 @@ def test_the_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
         store.read()
     with pytest.raises(OpsError, match="is not stored"):
         store.load("other")
+
+
+def test_a_disk_that_fills_up_in_a_run_is_said_and_the_next_run_has_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OpsError, match=r"shop cannot be written: No space left on device\. Make room there"), Store(tmp_path / "shop").open("run"):
+        monkeypatch.setattr(os, "fsync", full)
+        Store(tmp_path / "shop").write(State())
+    monkeypatch.undo()
+    with Store(tmp_path / "shop").open("run"):
+        pass
+    # The control: another error is not taken for it.
+    with pytest.raises(PermissionError), Store(tmp_path / "shop").open("third"):
+        raise PermissionError
 
 
 def test_the_override_pins_maps_and_mounts(tmp_path: Path) -> None:
