@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
+from ansible.constants import config
+from ansible.errors import AnsibleError
 
+from ansible_collections.groundcrew.ops.plugins.lookup import do_database
 from tests.integration.do_inprocess import Account
 
 ORDER = {"engine": "pg", "size": "db-s-1vcpu-1gb", "region": "fra1", "num_nodes": 1}
@@ -155,6 +159,21 @@ def test_a_password_is_returned_when_asked_for_and_changed_when_asked_for(accoun
     account.control("POST", "faults", {"method": "POST", "path": "*/reset_auth", "drop": True})
     assert account.module("do_database_user", {**user, "reset_password": True})["changed"]
     assert account.calls()[f"POST {path}/reset_auth"] == 2, "a reset whose answer got lost is not repeated"
+
+
+def test_the_lookup_tells_a_field_and_a_wrong_token_names_the_variable(account: Account, parent: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    name = "groundcrew.ops.do_database"
+    config.initialize_plugin_configuration_definitions("lookup", name, yaml.safe_load(do_database.DOCUMENTATION)["options"])
+    lookup = do_database.LookupModule()
+    lookup._load_name = name
+    assert lookup.run(["mx-parent"], {}, field="host") == [parent["connection"]["host"]]
+    [uri] = lookup.run(["mx-parent"], {}, field="uri", user="somebody", database="other")
+    assert uri.startswith("postgresql://somebody:") and "/other" in uri
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "dop_v1_" + "0" * 64)
+    with pytest.raises(AnsibleError, match="DIGITALOCEAN_TOKEN"):
+        lookup.run(["mx-parent"], {}, field="host")
 
 
 def test_a_replica_is_promoted_once(account: Account, parent: dict[str, Any]) -> None:

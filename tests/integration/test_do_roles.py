@@ -111,13 +111,6 @@ def test_main_and_remove(stage: Stage) -> None:
     assert stage.changed("remove") == []
 
 
-def test_a_wrong_token_is_said_by_inventory_and_lookup(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(stage._cloud.env, "DIGITALOCEAN_TOKEN", "dop_v1_" + "0" * 64)
-    assert "DIGITALOCEAN_TOKEN" in stage.tool("ansible-inventory", "-i", "droplets.yml", "--list").stderr
-    said = stage.tool("ansible", "localhost", "-m", "ansible.builtin.debug", "-a", "msg={{ lookup('groundcrew.ops.do_database', 'x', field='host') }}")
-    assert "DIGITALOCEAN_TOKEN" in said.stdout + said.stderr
-
-
 def test_nothing_is_removed_without_the_confirmation(stage: Stage) -> None:
     (stage._work / "play.yml").write_text(json.dumps(play(stage._cloud, "remove")))
     done = stage.tool("ansible-playbook", "play.yml", "-e", "droplet_remove_confirm=no")
