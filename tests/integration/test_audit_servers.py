@@ -249,6 +249,7 @@ def test_web(certificate: Path) -> None:
     assert gone["pass"] == set() and "web.hsts" in gone["unknown"] and "web.health" in gone["fail"]
 
 
+@pytest.mark.slow
 def test_one_page_over_all_hosts(database: dict[str, Any], tmp_path: Path) -> None:
     """playbooks/audit.yml: groundcrew.ops.postgresql, groundcrew.ops.redis, groundcrew.ops.proxy and others, verb audit; groundcrew.ops.findings (main and
     audit) puts them on one page. This machine is one host, and another one is gone."""
