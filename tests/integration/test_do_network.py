@@ -17,7 +17,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, resource
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, creation, resource
 from tests.integration import do_tls
 from tests.integration.do_inprocess import Account
 
@@ -243,6 +243,13 @@ def test_two_of_one_name_are_an_error_not_a_guess(furnished: Account, module: st
     assert result["failed"] and "which is meant cannot be told" in result["msg"]
 
 
+@pytest.fixture
+def shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be seen in ten seconds is seen in two tenths of one, in which the cloud settles: that takes its time here."""
+    monkeypatch.setattr(creation, "SETTLE", 0.2)
+    monkeypatch.setattr(creation, "LOOK_EVERY", 0.05)
+
+
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 503}, {"status": 429, "retry_after": 1}], ids=["answer lost", "503", "429"])
 @pytest.mark.parametrize(
     ("module", "where", "key", "arguments"),
@@ -255,9 +262,8 @@ def test_two_of_one_name_are_an_error_not_a_guess(furnished: Account, module: st
         ("do_project", "/v2/projects", "projects", {"name": "p", "purpose": "IoT"}),
     ],
 )
-@pytest.mark.usefixtures("hurried")
 def test_a_fault_at_the_creation_makes_neither_two_nor_none(
-    furnished: Account, module: str, where: str, key: str, arguments: Arguments, fault: Arguments
+    furnished: Account, shortly: None, module: str, where: str, key: str, arguments: Arguments, fault: Arguments
 ) -> None:
     before = len(furnished.request("GET", where)[1][key])
     furnished.control("POST", "faults", {"method": "POST", "path": where, **fault})
@@ -271,8 +277,7 @@ def test_a_fault_at_the_creation_makes_neither_two_nor_none(
     ("path", "change"),
     [("/v2/volumes/*/actions", {"size_gigabytes": 2}), ("/v2/volumes/*/actions", {"droplet": "web-2"}), ("/v2/tags/mx/resources", {"tags": ["mx"]})],
 )
-@pytest.mark.usefixtures("hurried")
-def test_a_fault_at_a_change_is_looked_up(furnished: Account, path: str, change: Arguments, fault: Arguments) -> None:
+def test_a_fault_at_a_change_is_looked_up(furnished: Account, shortly: None, path: str, change: Arguments, fault: Arguments) -> None:
     disk = {"name": "disk", "region": "fra1", "size_gigabytes": 1, "droplet": "web-1"}
     furnished.both("do_volume", disk)
     furnished.control("POST", "faults", {"method": "POST", "path": path, **fault})
