@@ -40,17 +40,20 @@ ADMIN_PASSWORD = "the-administrator"
 RULES = "~shop:* &* +@all -@dangerous"
 
 PLAY = """
-- name: Run a verb of the role
+- name: Run verbs of the role
   hosts: localhost
   connection: local
   gather_facts: false
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
   tasks:
-    - name: Run the verb
+    - name: Run the verbs
       ansible.builtin.include_role:
         name: groundcrew.ops.secret
         tasks_from: "{{ verb }}"
+      loop: "{{ verbs }}"
+      loop_control:
+        loop_var: verb
     - name: Show what it tells
       ansible.builtin.debug:
         var: secret_result
@@ -125,8 +128,8 @@ class Place:
             "ssl_mode": "disable",
         }
 
-    def command(self, verb: str, *arguments: str, **variables: Any) -> list[str]:
-        """verb: main, rotate, verify, audit or remove; variables: the role's, without its prefix."""
+    def command(self, verbs: str, *arguments: str, **variables: Any) -> list[str]:
+        """verbs: main, rotate, verify, audit or remove, or several of them; variables: the role's, without its prefix."""
         (self.folder / "key").write_text("vault\n")
         (self.folder / "key").chmod(0o600)
         playbook = self.folder / "play.yml"
@@ -135,19 +138,19 @@ class Place:
             "store_path": str(self.folder / "secrets"),
             "vault_password_file": str(self.folder / "key"),
             **self.given(),
-            "grace": 1,
-            "quiet": 1,
-            "observe": 1,
+            "grace": 0,
+            "quiet": 0,
+            "observe": 0,
             "timeout": 20,
             **variables,
         }
-        extra = self.folder / f"{verb}-{len(self.outputs)}.json"
-        extra.write_text(json.dumps({"verb": verb, **{f"secret_{name}": value for name, value in given.items()}}))
+        extra = self.folder / f"variables-{len(self.outputs)}.json"
+        extra.write_text(json.dumps({"verbs": verbs.split(), **{f"secret_{name}": value for name, value in given.items()}}))
         ansible = Path(sys.executable).with_name("ansible-playbook")
         return [str(ansible), "-vvv", *arguments, "-i", "localhost,", "-e", f"@{extra}", str(playbook)]
 
-    def play(self, verb: str, *arguments: str, **variables: Any) -> Played:
-        argv = self.command(verb, *arguments, **variables)
+    def play(self, verbs: str, *arguments: str, **variables: Any) -> Played:
+        argv = self.command(verbs, *arguments, **variables)
         done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, timeout=300, check=False)
         self.outputs.append(done.stdout + done.stderr)
         return Played(done.returncode, self.outputs[-1])
@@ -221,6 +224,8 @@ def accepting(port: int) -> bool:
 class DirectLogins:
     """What the modules do, without Ansible in between."""
 
+    server = "The database"
+
     def __init__(self, place: Place) -> None:
         self._place = place
 
@@ -239,8 +244,11 @@ class DirectLogins:
 class Consumers:
     """Processes that open a new connection for each job, and one that holds its own until it is told to switch."""
 
-    def __init__(self, place: Place, workers: int = 3) -> None:
+    def __init__(self, place: Place, workers: int = 2, pause: float = 0.05, most: int = 50_000) -> None:
+        """pause: of a worker after each job, in seconds; most: jobs after which nobody works any more."""
         self._place = place
+        self._pause = pause
+        self._most = most
         self.uses = place.secret.current
         self.accepted = 0
         self.refused: list[str] = []
@@ -263,7 +271,7 @@ class Consumers:
                 thread.join(30)
 
     def _work(self) -> None:
-        while not self._stop.is_set() and self.accepted < 50_000:
+        while not self._stop.is_set() and self.accepted < self._most:
             try:
                 self._place.work(self.uses)
                 with self._lock:
@@ -271,23 +279,27 @@ class Consumers:
             except (psycopg2.Error, redis.RedisError) as error:
                 with self._lock:
                     self.refused.append(str(error))
-            time.sleep(0.02)
+            time.sleep(self._pause)
 
 
 @contextmanager
 def process_list() -> Iterator[set[str]]:
-    """Every command line that is seen meanwhile."""
+    """Every command line and every environment that is seen meanwhile, looking fifty times a second.
+
+    A process is read while it is new, when it becomes another program, and every half second after that.
+    """
     seen: set[str] = set()
     stop = threading.Event()
 
     def sample() -> None:
-        while not stop.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue  # it ended in between
-            time.sleep(0.02)
+        first_look: dict[str, int] = {}
+        look = 0
+        while not stop.wait(0.02):
+            look += 1
+            first_look = {pid: first_look.get(pid, look) for pid in os.listdir("/proc") if pid.isdigit()}
+            for pid, first in first_look.items():
+                if look - first < 10 or look % 25 == 0:
+                    seen.update(told_of(pid))
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -296,6 +308,15 @@ def process_list() -> Iterator[set[str]]:
     finally:
         stop.set()
         thread.join(10)
+
+
+def told_of(pid: str) -> Iterator[str]:
+    for name in ("cmdline", "environ"):
+        try:
+            with open(f"/proc/{pid}/{name}", "rb") as told:
+                yield told.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended in between, or is somebody else's
 
 
 def found_in(text: str, value: str) -> list[str]:

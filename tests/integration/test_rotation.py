@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
@@ -28,7 +29,7 @@ from tests.integration import backup_servers
 from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list
 from tests.unit.plugins.module_utils._rotation.worlds import Killed, Saw
 
-LOGINS = 500
+LOGINS = 200
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,6 @@ def place() -> Iterator[Place]:
         made = place.play("main")
         assert made.rc == 0, made.output
         assert made.changed
-        assert not place.play("main").changed
         with closing(place.connect(place.secret.current)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text, login text DEFAULT session_user)")
         yield place
@@ -58,10 +58,21 @@ def shown(cursor: Any, setting: str) -> Any:
     return cursor.fetchone()[0]
 
 
-def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -> None:
+def test_a_second_run_a_look_and_a_removal_of_nothing_change_nothing(place: Place) -> None:
+    """The role groundcrew.ops.secret: verify logs in, audit lists, remove takes only what is named."""
+    before = place.secret
+    again = place.play("main verify audit remove")
+    assert (again.rc, again.changed) == (0, False), again.output
+    assert "next_due" in again.output
+    assert place.secret == before
+    assert place.accepts(before.current)
+
+
+@pytest.mark.parametrize("rotations", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_nobody_is_refused_in_a_rotation_and_nothing_is_shown(place: Place, rotations: int) -> None:
     values, begun = [place.secret.current.part("password")], time.monotonic()
     with Consumers(place).running() as consumers, process_list() as commands:
-        for rotation in range(2):
+        for rotation in range(rotations):
             old = place.secret.current
             if rotation == 0:
                 foretold = place.begin("--check")
@@ -72,15 +83,19 @@ def test_nobody_is_refused_in_two_rotations_and_nothing_is_shown(place: Place) -
             assert first.rc == 0, first.output
             assert place.accepts(old)
             if rotation == 0:
-                assert not place.begin().changed, "a second rotation began before consumers had moved"
                 assert place.finish(acknowledged=[]).rc != 0, "it went on before its consumer had moved"
                 assert place.accepts(old)
             consumers.switch(place.secret.current)
-            last = place.finish()
+            last = place.finish(grace=1, quiet=1, observe=1)
             assert last.rc == 0, last.output
             assert not place.accepts(old), "the old credential still logs in"
             values.append(place.secret.current.part("password"))
-    assert not place.finish().changed
+    if rotations > 1:
+        assert not place.finish().changed
+        assert place.begin(rotate_which=NAME, force=False, consumers=[]).changed
+        assert not place.begin().changed, "a second rotation began before consumers had moved"
+        assert place.finish().changed
+        values.append(place.secret.current.part("password"))
     control = refused_by_changing_the_live_role(place)
     figures.record(
         "rotation.logins_refused",
@@ -159,11 +174,9 @@ def test_rights_that_differ_send_the_rotation_back(place: Place) -> None:
     revoke = sql.SQL("REVOKE SELECT ON orders FROM {}").format(sql.Identifier(old.part("username")))
     with closing(place.connect(old)) as connection, connection.cursor() as cursor:
         cursor.execute(grant)
-        refused = place.begin()
+        with pytest.raises(OpsError, match=r"do not have the same rights.* went back; the current credential is untouched"):
+            machine(place).begin(["shop"])
         cursor.execute(revoke)
-    assert refused.rc != 0
-    assert "do not have the same rights" in refused.output
-    assert "went back; the current credential is untouched" in refused.output
     assert place.secret.current == old
     assert place.secret.pending is None
     assert place.accepts(old)
@@ -172,13 +185,13 @@ def test_rights_that_differ_send_the_rotation_back(place: Place) -> None:
 def test_an_open_session_of_the_old_one_holds_and_compromised_ends_it(place: Place) -> None:
     old = place.secret.current
     with closing(place.connect(old)) as session, session.cursor() as cursor:
-        assert place.begin().rc == 0
-        held = place.finish(timeout=3)
-        assert held.rc != 0
-        assert "1 sessions of the old credential are open" in held.output
+        machine(place).begin(["shop"])
+        acknowledged = [("shop", place.secret.current.fingerprint)]
+        with pytest.raises(OpsError, match="1 sessions of the old credential are open"):
+            machine(place, timeout=0).go_on("finish", acknowledged)
         cursor.execute("SELECT 1")
         assert place.accepts(old)
-        assert place.finish(compromised=True).rc == 0
+        machine(place, compromised=True).go_on("finish", acknowledged)
         with pytest.raises(psycopg2.Error):
             cursor.execute("SELECT 1")
     assert not place.accepts(old)
@@ -200,27 +213,41 @@ def test_a_play_that_was_killed_is_continued(place: Place, state: State) -> None
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
+    wait_until("the rest of the killed play to be gone", lambda: not held(place), seconds=10, pause=0.05)
     assert place.accepts(place.secret.current)
     assert place.accepts(old)
-    assert place.begin(force=False).rc == 0
-    assert place.finish().rc == 0
+    rotate(place, Saw())
     assert place.accepts(place.secret.current)
     assert not place.accepts(old)
 
 
-def rotate(place: Place, saw: Saw) -> None:
+def held(place: Place) -> bool:
+    """Whether a process is at work on the rotation: of a play the one that does a task, not the one that was waited for."""
+    try:
+        with place.records.hold(NAME):
+            return False
+    except OpsError:
+        return True
+
+
+def machine(place: Place, saw: Saw | None = None, **patience: Any) -> Machine:
+    """A run without Ansible around it."""
+    saw = saw or Saw()
     logins = saw.wrap("database", DirectLogins(place), ("ensure", "look"))
     store = saw.wrap("store", place.store, ("stage", "promote", "drop_pending"))
     records = saw.wrap("records", place.records, ("write",))
-    patience = Patience(grace=0, quiet=0, observe=0, timeout=5)
-    machine = Machine(NAME, store, records, DualUser(logins, "shop"), patience)
-    machine.begin(["shop"])
-    machine.go_on("finish", [("shop", place.secret.current.fingerprint)])
+    return Machine(NAME, store, records, DualUser(logins, "shop"), Patience(**{"grace": 0, "quiet": 0, "observe": 0, "timeout": 5, **patience}))
 
 
-@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
+def rotate(place: Place, saw: Saw) -> None:
+    run = machine(place, saw)
+    run.begin(["shop"])
+    run.go_on("finish", [("shop", place.secret.current.fingerprint)])
+
+
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_kill_at_every_point_leaves_no_orphan(place: Place, step: int) -> None:
-    """Every sixth point on a real server; the unit tests walk all of them, and so does the slow form."""
+    """Every ninth point on a real server; the unit tests walk all of them, and so does the slow form."""
     begun, whole = time.monotonic(), Saw()
     rotate(place, whole)
     walked = range(1, len(whole.points) + 1, step)
@@ -256,23 +283,19 @@ def able_to_log_in(place: Place) -> list[str]:
 
 def test_verify_and_audit_tell_what_is_wrong(place: Place) -> None:
     """The role groundcrew.ops.secret: verify logs in, audit fails when one is late."""
-    assert place.play("verify").rc == 0
-    audited = place.play("audit")
-    assert audited.rc == 0, audited.output[-6000:]
     late = place.play("audit", max_age_days=0)
-    assert late.rc != 0 and "secret.age" in late.output and "the limit is 0" in late.output
+    assert late.rc != 0
+    assert "secret.age" in late.output
+    assert "the limit is 0" in late.output
     current = place.secret.current
     DirectLogins(place).ensure(current.part("username"), current.part("password"), "disabled")
     assert place.play("verify").rc != 0
-    assert place.play("main").changed
-    assert place.play("verify").rc == 0
+    mended = place.play("main verify")
+    assert (mended.rc, mended.changed) == (0, True), mended.output
 
 
 def test_remove_takes_the_passwords_away(place: Place) -> None:
     current = place.secret.current
-    assert place.play("remove").rc == 0
-    assert place.accepts(current), "something was removed that was not named"
     assert place.play("remove", names=[NAME]).rc == 0
     assert not place.accepts(current)
     assert place.store.get(NAME) is None
-    assert not place.play("remove", names=[NAME]).changed

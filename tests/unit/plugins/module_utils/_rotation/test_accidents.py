@@ -17,7 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model imp
 from tests.unit.plugins.module_utils._rotation.worlds import CONSUMERS, NAME, Saw, World
 
 DAY = 86400.0
-QUICK = {"grace": 0.0, "quiet": 0.0, "observe": 0.0}
+QUICK: dict[str, Any] = {"grace": 0.0, "quiet": 0.0, "observe": 0.0}
 
 
 @pytest.fixture
