@@ -102,16 +102,24 @@ class Launch:
             if error.details.get("code") == "IdempotentParameterMismatch":
                 return self._is_lost(member, asked)
             raise
-        return member.is_(made["Instances"][0])
+        instance = made["Instances"][0]
+        if member.is_(instance) or instance["State"]["Name"] not in ALIVE:
+            return member.is_(instance)
+        # It was launched before and is something else by now, which the list says; what the list does not have yet is new.
+        listed = list(self._with_token(asked))
+        return not listed or any(member.is_(each) for each in listed)
 
     def _is_lost(self, member: Member, asked: str) -> bool:
         """Whether an earlier run launched the member with other options. How it differs from what is declared now is for the next look to say."""
         deadline = self._clock.monotonic() + SETTLE
         while True:
-            found = list(self._described([{"Name": "client-token", "Values": [asked]}]))
+            found = list(self._with_token(asked))
             if found or self._clock.monotonic() >= deadline:
                 return any(member.is_(instance) for instance in found)
             self._clock.sleep(LOOK_EVERY)
+
+    def _with_token(self, asked: str) -> Iterator[Mapping[str, Any]]:
+        return self._described([{"Name": "client-token", "Values": [asked]}])
 
     def _described(self, filters: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         with explained(f"Cannot look at the instances of fleet {self._fleet}", ADVICE):

@@ -110,21 +110,31 @@ def test_with_a_new_token_in_each_run_it_would_be_done_twice(monkeypatch: pytest
     assert len(aws.instances) == 2
 
 
-@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
 @pytest.mark.parametrize(
-    "there",
+    ("there", "listed"),
     [
-        instance(FIRST, member().tags, "terminated"),
-        instance(FIRST, {**member().tags, "Name": "renamed"}),
-        instance(FIRST, {"Name": "web-1"}),
-        instance(FIRST, member(**{REPLACEMENT_KEY: ""}).tags),
+        (instance(FIRST, member().tags, "terminated"), True),
+        (instance(FIRST, member().tags, "terminated"), False),
+        (instance(FIRST, member().tags, "shutting-down"), False),
+        (instance(FIRST, {**member().tags, "Name": "renamed"}), True),
+        (instance(FIRST, {"Name": "web-1"}), True),
+        (instance(FIRST, member(**{REPLACEMENT_KEY: ""}).tags), True),
     ],
-    ids=["terminated", "renamed", "taken out of the fleet", "a replacement"],
+    ids=["terminated", "gone from the list", "on its way out", "renamed", "taken out of the fleet", "a replacement"],
 )
 def test_what_is_not_the_member_any_more_takes_no_place(there: dict[str, Any], listed: bool) -> None:
     aws = Aws(there, listed=listed)
     assert run(aws)[-1] == SECOND
     assert len(aws.instances) == 2
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_answer_without_tags_launches_no_more(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    aws = Aws(listed=listed)
+    launched = aws.run_instances
+    monkeypatch.setattr(aws, "run_instances", lambda **options: {"Instances": [{**launched(**options)["Instances"][0], "Tags": []}]})
+    assert run(aws) == [FIRST]
+    assert len(aws.instances) == 1
 
 
 def test_a_replacement_is_another_instance_than_the_member() -> None:
