@@ -115,12 +115,17 @@ def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: Rele
         good = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": somaxconn}, **engine)
         host.ssh(f"bash -c {_quoted(BAD)}")
         bad = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": "1"}, **engine)
+        symptoms = host.play(HOST, verb="diagnose")
     finally:
         host.ssh(AFTERWARDS, check=False)
     every = {rule.check.id for catalog in (audit.CATALOG, audit_engine.CATALOG) for rule in catalog.rules} - ELSEWHERE
     # The kernel of a container is the machine's: what the role's baseline wants of it need not be so here.
     assert every - good["pass"] - {"host.kernel_parameters", "docker_engine.live_restore", "docker_engine.log_limits"} == set()
     assert every - bad["fail"] == set()
+    found = {each["id"]: each for task in symptoms.tasks for each in task.get("ansible_facts", {}).get("host_result", {}).get("findings", [])}
+    named = {name for name, each in found.items() if each["verdict"] == "fail"}
+    assert not symptoms.failed and {"diagnose.host.disk", "diagnose.host.inodes", "diagnose.host.units"} <= named
+    assert "broken.service" in found["diagnose.host.units"]["evidence"] and "/mnt/small" in found["diagnose.host.inodes"]["evidence"]
 
 
 GOOD_FLAGS = (
