@@ -12,13 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests import figures
+from tests.integration.remote_modules import RemoteModules
 from tests.load.client import Generator, Load, Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ PACKAGES = "docker.io docker-cli docker-compose iptables curl"
 
 @dataclass(frozen=True)
 class Ran:
-    """A play that has ended: its tasks in order, each with what it returned."""
+    """A play or a module that has ended: its tasks in order, each with what it returned."""
 
     failed: bool
     changed: int
@@ -44,22 +46,35 @@ class Ran:
     def changed_tasks(self) -> set[str]:
         return {task["task"] for task in self.tasks if task.get("changed")}
 
+    def seconds(self, task: str) -> float:
+        """How long a task of a play took."""
+        start, end = next((datetime.fromisoformat(each["took"][when]) for when in ("start", "end")) for each in self.tasks if each["task"] == task)
+        return (end - start).total_seconds()
+
     @property
     def result(self) -> dict[str, Any]:
-        return next(task["ansible_facts"]["compose_app_result"] for task in self.tasks if "compose_app_result" in task.get("ansible_facts", {}))
+        facts = (task["ansible_facts"]["compose_app_result"] for task in self.tasks if "compose_app_result" in task.get("ansible_facts", {}))
+        return next(facts, self.tasks[-1])
 
 
 class ReleaseHost:
-    """One host with Docker Engine; roles are applied to it over SSH."""
+    """One host with Docker Engine, over SSH: roles are applied to it, or the modules of their verbs run without a play."""
 
     def __init__(self, address: str, key: Path, registry: str, work: Path) -> None:
         self.address = address
         self._key = key
         self._work = work
+        self._shell = ["ssh", "-i", str(key), "-S", str(work / "ssh"), *SSH_OPTIONS.split(), f"root@{address}"]
+        # One connection for all; a host that restarted is asked over new ones.
+        master = [*self._shell, "-M", "-f", "-N", "-o", "ServerAliveInterval=5"]
+        subprocess.run(master, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         slots = {"a": 20000, "b": 20100}
         collections = work / "collections" / "ansible_collections" / "groundcrew"
         collections.mkdir(parents=True)
         (collections / "ops").symlink_to(ROOT)
+        path = f"{work / 'collections'}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")
+        self._env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_PIPELINING": "1"}
+        self._modules = RemoteModules(self._shell, self._env)
         self._variables: dict[str, Any] = {
             "proxy_applications": [{"name": "rude", "slots": slots, "replicas": 3}],
             "compose_app_name": "rude",
@@ -76,9 +91,12 @@ class ReleaseHost:
             "compose_app_bake_seconds": 1,
         }
 
-    def ssh(self, command: str, *, check: bool = True) -> str:
-        line = ["ssh", "-i", str(self._key), *SSH_OPTIONS.split(), f"root@{self.address}", command]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    def close(self) -> None:
+        self._modules.close()
+        subprocess.run([*self._shell, "-O", "exit"], check=False, capture_output=True)
+
+    def ssh(self, command: str, *, check: bool = True, stdin: str | None = None) -> str:
+        done = subprocess.run([*self._shell, command], input=stdin, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done.stdout
 
@@ -89,13 +107,24 @@ class ReleaseHost:
         out, errors = process.communicate(timeout=300)
         assert out.lstrip().startswith("{"), out + errors
         played = json.loads(out[out.index("{") :])
-        tasks = [{"task": task["task"]["name"], **host} for play in played["plays"] for task in play["tasks"] for host in task["hosts"].values()]
+        listed = [task for play in played["plays"] for task in play["tasks"]]
+        tasks = [{"task": task["task"]["name"], "took": task["task"]["duration"], **host} for task in listed for host in task["hosts"].values()]
         return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks)
 
     def begin(
         self, *roles: str, verb: str = "main", check: bool = False, fleet: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any
     ) -> subprocess.Popen[str]:
         """fleet: hosts of the inventory with variables of their own; all of them are this machine."""
+        tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
+        play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
+        return self._play([play], fleet or {"host": {}}, ["--check", "--diff"] if check else [])
+
+    def playbook(self, name: str, fleet: Mapping[str, Mapping[str, Any]], **variables: Any) -> Ran:
+        """A playbook of the collection, for the group app of these hosts."""
+        (self._work / "variables.json").write_text(json.dumps({**self._variables, **variables}))
+        return self.end(self._play([{"import_playbook": str(ROOT / name)}], fleet, ["--extra-vars", f"@{self._work / 'variables.json'}"]))
+
+    def _play(self, plays: Sequence[Mapping[str, Any]], fleet: Mapping[str, Mapping[str, Any]], options: Sequence[str]) -> subprocess.Popen[str]:
         connection = {
             "ansible_host": self.address,
             "ansible_user": "root",
@@ -103,26 +132,25 @@ class ReleaseHost:
             "ansible_ssh_common_args": SSH_OPTIONS,
             "ansible_python_interpreter": "/usr/bin/python3",
         }
-        (self._work / "hosts.json").write_text(json.dumps({"all": {"hosts": {name: {**connection, **own} for name, own in (fleet or {"host": {}}).items()}}}))
-        tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
-        play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
-        (self._work / "play.json").write_text(json.dumps([play]))
-        settings = {
-            "ANSIBLE_COLLECTIONS_PATH": f"{self._work / 'collections'}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_PIPELINING": "1",
-        }
-        command = [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            "-i",
-            str(self._work / "hosts.json"),
-            str(self._work / "play.json"),
-            *(["--check", "--diff"] if check else []),
-        ]
-        return subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        app = {"app": {"hosts": {name: {**connection, **own} for name, own in fleet.items()}}}
+        (self._work / "hosts.json").write_text(json.dumps({"all": {"children": app}}))
+        (self._work / "play.json").write_text(json.dumps(plays))
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._work / "hosts.json"), str(self._work / "play.json"), *options]
+        return subprocess.Popen(command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def run(self, verb: str, *, check: bool = False, **variables: Any) -> Ran:
+        """The module that a verb of the role compose_app runs, with the arguments that the role gives to it, and without a play."""
+        return self.ended(self.start(verb, check=check, **variables))
+
+    def start(self, verb: str, *, check: bool = False, **variables: Any) -> subprocess.Popen[str]:
+        return self._modules.begin(verb, {**self._variables, **variables}, check=check)
+
+    def ended(self, process: subprocess.Popen[str]) -> Ran:
+        result = self._modules.end(process)
+        return Ran(result.get("failed", False), int(result.get("changed", False)), [result])
 
     def deploy(self, version: str, **variables: Any) -> Ran:
-        return self.play("groundcrew.ops.compose_app", compose_app_version=version, **variables)
+        return self.run("main", compose_app_version=version, **variables)
 
     def journal(self, app: str = "rude") -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ssh(f"cat /opt/groundcrew/{app}/journal.jsonl").splitlines()]
@@ -144,7 +172,7 @@ class ReleaseHost:
     def kill_at(self, state: str) -> subprocess.Popen[str]:
         """Kill -9 the module on the host as soon as the journal shows a new intent for a state; returns once it watches."""
         watcher = subprocess.Popen(
-            ["ssh", "-i", str(self._key), *SSH_OPTIONS.split(), f"root@{self.address}", f"python3 - {FOLDER} {state}"],
+            [*self._shell, f"python3 - {FOLDER} {state}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -156,9 +184,9 @@ class ReleaseHost:
         return watcher
 
     @contextmanager
-    def load(self, *, port: int = 80, **options: Any) -> Iterator[Report]:
+    def load(self, *, port: int = 80, path: str = "/orders", **options: Any) -> Iterator[Report]:
         """Requests from outside while the body runs; the report is complete afterwards."""
-        generator = Generator(Load(f"http://{self.address}:{port}/orders", **{"seconds": 120.0, "connections": 16, **options}))
+        generator = Generator(Load(f"http://{self.address}:{port}{path}", **{"seconds": 120.0, "connections": 16, "pause": 0.1, **options}))
         thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
         thread.start()
         try:
@@ -182,11 +210,11 @@ def launch(cloud: Any, work: Path) -> Iterator[ReleaseHost]:
     try:
         active = cloud.wait("the host", path, lambda _, body: body["droplet"]["status"] == "active")["droplet"]
         registry = env["GROUNDCREW_LOCAL_REGISTRY"]
-        made = ReleaseHost(active["networks"]["v4"][0]["ip_address"], cloud.cloud.ssh_key, registry, work)
-        daemon = json.dumps({"insecure-registries": [registry]})
-        made.ssh(f"mkdir -p /etc/docker && echo '{daemon}' > /etc/docker/daemon.json")
-        made.ssh(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends {PACKAGES}")
-        yield made
+        with closing(ReleaseHost(active["networks"]["v4"][0]["ip_address"], cloud.cloud.ssh_key, registry, work)) as made:
+            daemon = json.dumps({"insecure-registries": [registry]})
+            made.ssh(f"mkdir -p /etc/docker && echo '{daemon}' > /etc/docker/daemon.json")
+            made.ssh(f"apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends {PACKAGES}")
+            yield made
     finally:
         cloud.request("DELETE", path)
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,9 @@ networks: {inner: {}}
 
 
 @pytest.fixture(scope="module")
-def all_in_one(host: ReleaseHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def all_in_one(host: ReleaseHost, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if not host.ssh("ls /etc/haproxy/haproxy.cfg", check=False):  # after the tests of releases it is there
+        assert not host.play(PROXY).failed
     folder = tmp_path_factory.mktemp("all")
     (folder / "compose.yml").write_text(ALL_IN_ONE)
     (folder / "extra.env").write_text("EXTRA=yes\n")
@@ -57,13 +58,11 @@ def all_in_one(host: ReleaseHost, tmp_path_factory: pytest.TempPathFactory) -> I
         {"name": "worker", "kind": "worker", "job_timeout": 10},
         {"name": "store", "kind": "data"},
     ]
-    yield {"compose_app_files": [str(folder / "compose.yml")], "compose_app_services": services, "compose_app_profiles": ["background"], **QUICK}
-    assert not host.play(APPLICATION, verb="remove").failed
-    host.ssh("docker volume rm rude_data rude_uploads")
+    return {"compose_app_files": [str(folder / "compose.yml")], "compose_app_services": services, "compose_app_profiles": ["background"], **QUICK}
 
 
 def test_one_file_with_everything_is_released_as_it_is(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
-    first = host.play(PROXY, APPLICATION, compose_app_version="1.0.0", **all_in_one)
+    first = host.deploy("1.0.0", **all_in_one)
     assert not first.failed, first.message
     store = host.ssh("docker inspect --format '{{.Id}} {{.State.StartedAt}}' the-one-store")
     api = "docker exec $(docker ps -q --filter label=groundcrew.service=api)"
@@ -81,21 +80,21 @@ def test_one_file_with_everything_is_released_as_it_is(host: ReleaseHost, all_in
 
 
 def test_scale_takes_the_release_s_way_and_is_remembered(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
-    def scale(replicas: int, *, check: bool = False) -> Any:
-        rules = [{"service": "api", "replicas": replicas}, {"service": "worker", "replicas": replicas}]
-        return host.play(APPLICATION, verb="scale", check=check, compose_app_scale_rules=rules)
+    def to(replicas: int) -> dict[str, Any]:
+        return {"compose_app_scale_rules": [{"service": name, "replicas": replicas} for name in ("api", "worker")]}
 
     with host.load() as report:
-        predicted, more = scale(3, check=True), scale(3)
+        predicted = host.run("scale", check=True, **to(3))
+        more = host.play(APPLICATION, verb="scale", **to(3))
         assert not more.failed, more.message
-        assert (predicted.changed, more.changed, scale(3).changed) == (1, 1, 0)
+        assert (predicted.changed, more.changed, host.run("scale", **to(3)).changed) == (1, 1, 0)
         assert more.result["replicas"] == {"api": 3, "worker": 3}
         assert len(host.ssh("docker ps -q --filter label=groundcrew.application=rude").split()) == 6
         assert host.deploy("1.1.0", **all_in_one).changed == 0
         bands = {name: {"up": 0.0, "down": 0.0} for name in ("cpu", "memory", "latency_ms", "requests")}
         busy = [{"service": "api", "maximum": 3, "signals": {**bands, "requests": {"up": 100000.0, "down": 0.0}}}]
-        seen = host.play(APPLICATION, verb="scale", check=True, compose_app_scale_rules=busy)
-        fewer = scale(1)
+        seen = host.run("scale", check=True, compose_app_scale_rules=busy)
+        fewer = host.run("scale", **to(1))
     assert seen.changed == 0 and all(name in seen.result["reasons"]["api"] for name in bands), seen.result
     assert not fewer.failed, fewer.message
     assert len(host.ssh("docker ps -q --filter label=groundcrew.application=rude").split()) == 2
@@ -131,20 +130,20 @@ def test_diagnose_names_what_is_wrong(host: ReleaseHost, all_in_one: dict[str, A
     program = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); s.sendall(b'{command}\\n'); s.recv(9)"
     host.ssh(f'python3 -c "{program}"')
     host.ssh("docker kill $(docker ps -q --filter label=groundcrew.service=worker)")
-    ill = host.play(APPLICATION, verb="diagnose")
-    said = " ".join(ill.result["findings"])
+    ill = host.run("diagnose")
+    said = " ".join(ill.result["application"]["findings"])
     assert "0 of 1 containers of worker" in said and f"Server {slot}1 of the proxy is maint and should be ready" in said, said
     assert "Through the proxy came HTTP 503" in said
     assert "a value that is never shown" not in json.dumps(ill.tasks)
     assert not host.deploy("1.1.0", **all_in_one).failed
-    assert host.play(APPLICATION, verb="diagnose").result["findings"] == []
+    assert host.run("diagnose").result["application"]["findings"] == []
 
 
 @pytest.mark.slow
 def test_a_failed_release_is_told_with_its_reason(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
     sick = {**all_in_one, "compose_app_environment": environment(SICK="yes"), "compose_app_health": {"timeout": 3.0}}
     assert host.deploy("1.0.0", **sick).failed
-    failure = host.play(APPLICATION, verb="diagnose").result["last_failure"]
+    failure = host.run("diagnose").result["application"]["last_failure"]
     assert failure["state"] == "VERIFIED" and "HTTP 503" in failure["reason"]
 
 
@@ -206,3 +205,14 @@ def test_a_gate_without_data_takes_the_release_back_and_says_so(host: ReleaseHos
     refused = host.deploy("1.0.0", **blind)
     assert refused.failed and "no data from the application's metrics, 4 times in a row" in refused.message, refused.message
     assert host.serves() == before
+
+
+def test_removing_leaves_nothing_and_again_changes_nothing(host: ReleaseHost, all_in_one: dict[str, Any]) -> None:
+    predicted = host.run("remove", check=True)
+    removed = host.play(APPLICATION, PROXY, verb="remove")
+    assert (removed.failed, predicted.changed) == (False, 1), removed.message
+    assert {"groundcrew.ops.compose_app : Remove the application", "groundcrew.ops.proxy : Remove HAProxy and its configuration"} <= removed.changed_tasks
+    assert host.ssh(f"docker ps -aq; docker network ls -q --filter name=rude; ls -d {FOLDER} /etc/haproxy", check=False) == ""
+    # Data outlives the application.
+    assert host.ssh("docker volume ls -q").split() == ["rude_data", "rude_uploads"]
+    assert host.play(APPLICATION, PROXY, verb="remove").changed == 0
