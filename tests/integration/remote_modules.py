@@ -56,7 +56,7 @@ class RemoteModules:
         self._shell = shell
         asking = [sys.executable, "-m", "tests.integration.role_arguments"]
         self._asking = subprocess.Popen(asking, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        subprocess.run([*shell, f"mkdir -p {FOLDER} && tar -xzf - -C {FOLDER}"], input=packed(), check=True, timeout=60)
+        subprocess.run([*shell, f"mkdir -p {FOLDER} && tar -xzf - --no-same-owner -C {FOLDER}"], input=packed(), check=True, timeout=60)
 
     def close(self) -> None:
         self._asking.communicate()
