@@ -82,6 +82,8 @@ def test_nobody_is_refused_in_a_rotation_and_nothing_is_shown(place: Place, rota
             first = place.begin()
             assert first.rc == 0, first.output
             assert place.accepts(old)
+            if rotations > 1:
+                assert not place.begin().changed, "a second rotation began before consumers had moved"
             if rotation == 0:
                 assert place.finish(acknowledged=[]).rc != 0, "it went on before its consumer had moved"
                 assert place.accepts(old)
@@ -92,10 +94,6 @@ def test_nobody_is_refused_in_a_rotation_and_nothing_is_shown(place: Place, rota
             values.append(place.secret.current.part("password"))
     if rotations > 1:
         assert not place.finish().changed
-        assert place.begin(rotate_which=NAME, force=False, consumers=[]).changed
-        assert not place.begin().changed, "a second rotation began before consumers had moved"
-        assert place.finish().changed
-        values.append(place.secret.current.part("password"))
     control = refused_by_changing_the_live_role(place)
     figures.record(
         "rotation.logins_refused",
