@@ -48,7 +48,7 @@ http.server.HTTPServer(("127.0.0.1", 8099), Hook).handle_request()
 
 def test_failure_is_seen(host: Host) -> None:
     host.run("rm -f /fails /hook")
-    host.check_output("nohup python3 -c '%s' >/dev/null 2>&1 &", LISTEN)
+    host.check_output("nohup python3 -c %s >/dev/null 2>&1 &", LISTEN)
     good, record = run(host, "fails")
     assert not good and (record["outcome"], record["exit_code"], record["lines"]) == ("failed", 3, ["out of luck"])
     assert "groundcrew-fails.service" in host.check_output("systemctl --failed --plain --no-legend")
