@@ -289,7 +289,7 @@ class Stream:
 
     def _send_part(self, file: File, upload: Upload, number: int, data: bytes, start: int, length: int) -> None:
         upload.part(number, data)
-        if self.punches:
+        if self.punches and length:
             file.drop(start, length)
 
     def _put(self, file: File, data: bytes) -> None:

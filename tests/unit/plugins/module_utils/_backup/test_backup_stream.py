@@ -86,8 +86,8 @@ class Parts:
 class Dump:
     """Writes files as pg_dump does, in a thread, and can be paused."""
 
-    def __init__(self, folder, files, pace=0.0):
-        self.folder, self.files, self.pace = folder, files, pace
+    def __init__(self, folder, files, pace=0.0, before_close=lambda: None):
+        self.folder, self.files, self.pace, self.before_close = folder, files, pace, before_close
         self.going = threading.Event()
         self.going.set()
         self.stopped = False
@@ -104,6 +104,7 @@ class Dump:
                     out.write(data[at : at + MIB])
                     out.flush()
                     time.sleep(self.pace)
+                self.before_close()
 
     @property
     def ended(self):
@@ -125,8 +126,8 @@ def noise(size):
     return random.Random(size).randbytes(size)
 
 
-def send(folder, warehouse, files, *, sealer=None, staging=256 * MIB, stall=20.0, pace=0.0, failed=lambda: None):
-    dump: Any = Dump(folder, files, pace)
+def send(folder, warehouse, files, *, sealer=None, staging=256 * MIB, stall=20.0, pace=0.0, before_close=lambda: None, failed=lambda: None):
+    dump: Any = Dump(folder, files, pace, before_close)
     limits = stream.Limits(staging, stall)
     dump.thread.start()
     with stream.Stream(warehouse, folder, PREFIX, dump, limits=limits, failed=failed, sealer=sealer) as sent:
@@ -166,6 +167,18 @@ def test_what_grows_arrives_whole_and_the_folder_is_empty(tmp_path, sealer):
     assert all(len(data) == record.size for record in records for data in [warehouse.objects[PREFIX + record.name]])
     if sealer:
         assert not any(FILES["toc.dat"] in data for data in warehouse.objects.values())
+
+
+@pytest.mark.parametrize("sealer", [None, Sealer(SECRET)])
+def test_a_file_that_is_closed_right_behind_a_part_arrives_whole(tmp_path, sealer):
+    """What follows that part is empty, or the seal's end: there is nothing on disk to give back."""
+    staged, warehouse, stored = tmp_path / "staged", make_store(), threading.Event()
+    staged.mkdir()
+    warehouse.before_part = lambda _number: stored.set()
+    files = {"1.dat": noise(8 * MIB)}
+    records, _progress, _dump = send(staged, warehouse, files, sealer=sealer, before_close=lambda: stored.wait(10))
+    assert stored.is_set(), "the part went before the file was closed"
+    assert arrived(warehouse, records, tmp_path / "back", sealer) == files
 
 
 def test_a_punched_hole_does_not_look_like_the_end_of_a_file(tmp_path):
