@@ -57,12 +57,13 @@ def store_does(*rules: tuple[str, Callable[[str], bool], str, int | None], **mor
 
 
 def once_dumping(act: Callable[[World, dump.Child], None]) -> Callable[[World, pytest.MonkeyPatch], None]:
-    """Do something when pg_dump copies a table, while the store takes its time."""
+    """Do something when pg_dump copies a table. Once: an attempt that follows is left alone."""
 
     def inject(world: World, patch: pytest.MonkeyPatch) -> None:
         start = dump.start_dump
 
         def started(*arguments: Any, **more: Any) -> dump.Child:
+            patch.setattr(dump, "start_dump", start)
             child = start(*arguments, **more)
             threading.Thread(target=when_copying, args=(child,), daemon=True).start()
             return child
