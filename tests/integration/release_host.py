@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -21,7 +19,7 @@ from typing import Any
 
 from tests import figures
 from tests.integration.remote_modules import RemoteModules
-from tests.load.client import Generator, Load, Report
+from tests.load.client import Load, Report, sent
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = Path(__file__).parent / "release_app"
@@ -186,14 +184,8 @@ class ReleaseHost:
     @contextmanager
     def load(self, *, port: int = 80, path: str = "/orders", **options: Any) -> Iterator[Report]:
         """Requests from outside while the body runs; the report is complete afterwards."""
-        generator = Generator(Load(f"http://{self.address}:{port}{path}", **{"seconds": 120.0, "connections": 16, "pause": 0.1, **options}))
-        thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
-        thread.start()
-        try:
-            yield generator.report
-        finally:
-            generator.stop()
-            thread.join()
+        with sent(Load(f"http://{self.address}:{port}{path}", **{"seconds": 120.0, "connections": 16, "pause": 0.1, **options})) as report:
+            yield report
 
 
 @contextmanager

@@ -19,9 +19,11 @@ import asyncio
 import contextlib
 import json
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -137,6 +139,19 @@ class Generator:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._load.pause)
         _close(streams)
+
+
+@contextmanager
+def sent(load: Load) -> Iterator[Report]:
+    """Requests while the body runs; the report is complete afterwards."""
+    generator = Generator(load)
+    thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
+    thread.start()
+    try:
+        yield generator.report
+    finally:
+        generator.stop()
+        thread.join()
 
 
 async def _exchange(streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes) -> tuple[int, dict[str, str]]:

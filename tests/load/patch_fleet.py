@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from typing import Any
 from tests.integration import checkmode
 from tests.integration.backup_servers import free_port
 from tests.integration.release_host import SSH_OPTIONS
-from tests.load.client import Generator, Load, Report
+from tests.load.client import Load, Report, sent
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("p1", "p2", "p3")
@@ -110,14 +108,8 @@ class Fleet:
 
     @contextmanager
     def load(self, **options: Any) -> Iterator[Report]:
-        generator = Generator(Load(f"http://127.0.0.1:{self.port}/", **{"seconds": 400.0, "connections": 12, "post_share": 0.0, **options}))
-        thread = threading.Thread(target=lambda: asyncio.run(generator.run()))
-        thread.start()
-        try:
-            yield generator.report
-        finally:
-            generator.stop()
-            thread.join()
+        with sent(Load(f"http://127.0.0.1:{self.port}/", **{"seconds": 400.0, "connections": 12, "post_share": 0.0, **options})) as report:
+            yield report
 
 
 # A package with nothing in it but a wish to reboot, in an archive that says it is Debian's security archive.

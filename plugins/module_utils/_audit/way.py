@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable, Mapping
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Told, Unread
@@ -60,6 +61,21 @@ def ask_the_way(catalog: Catalog) -> None:
     @catalog.check("critical", "Something listens at the port", "Start the server, or correct the port; the state of a managed cluster is in its panel.")
     def port(listens: Told) -> Told:
         return listens
+
+    @catalog.check("critical", "TLS is as asked for", "Correct ssl_mode, the server's name, or the file with its authority (ca_cert).")
+    def tls(tls: Told) -> Told:
+        return tls
+
+
+def round_trip_ms(ask: Callable[[], object]) -> float:
+    """How long an answer takes at best."""
+
+    def taken() -> float:
+        began = time.monotonic()
+        ask()
+        return 1000 * (time.monotonic() - began)
+
+    return min(taken() for _attempt in range(5))
 
 
 class Way:

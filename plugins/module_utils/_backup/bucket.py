@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import replication
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import ADVICE, S3Settings, explained, make_client
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import ADVICE, S3Settings, make_client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import explained
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State, differences
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for

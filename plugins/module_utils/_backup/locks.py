@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import S3Settings, explained, make_client
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import ADVICE, S3Settings, make_client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import explained
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 
@@ -21,7 +22,7 @@ class Locks:
 
     def until(self, key: str) -> str | None:
         """What keeps an object from being removed, None when nothing does."""
-        with explained(f"Cannot read the lock of {key} in bucket {self._settings.bucket} at {self._settings.where}", object=key):
+        with explained(f"Cannot read the lock of {key} in bucket {self._settings.bucket} at {self._settings.where}", ADVICE, object=key):
             head = self._client.head_object(Bucket=self._settings.bucket, Key=key)
         if head.get("ObjectLockLegalHoldStatus") == "ON":
             return "the legal hold is lifted"

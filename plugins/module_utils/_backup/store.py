@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Listed, Versioned
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import NOT_MET
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, client, explained
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 PART = 8 * 1024 * 1024
@@ -75,7 +75,7 @@ def make_client(settings: S3Settings) -> Any:
     # From 1.36 on botocore appends checksums as trailers, which some stores keep inside the object.
     checksums: dict[str, Any] = {} if settings.aws else {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
     addressing = {"addressing_style": settings.addressing_style}
-    return client("s3", settings.account, max_pool_connections=16, signature_version="s3v4", s3=addressing, **checksums)
+    return client("s3", settings.account, read_timeout=60, max_pool_connections=16, signature_version="s3v4", s3=addressing, **checksums)
 
 
 class S3Store:
@@ -251,7 +251,7 @@ class S3Store:
             request.headers[header] = value
 
     def _errors(self, doing: str, key: str) -> AbstractContextManager[None]:
-        return explained(f"Cannot {doing} {key or 'the content'} in bucket {self._bucket} of {self._where}", object=key)
+        return explained(f"Cannot {doing} {key or 'the content'} in bucket {self._bucket} of {self._where}", ADVICE, object=key)
 
 
 class Upload:
@@ -297,24 +297,6 @@ class Body(BytesIO):
         if self._stopped is not None and self._stopped.is_set():
             raise OpsError("The upload was given up.")
         return super().read(size if size is None or size < 0 else max(size, BLOCK))
-
-
-@contextmanager
-def explained(what: str, advice: Mapping[str, str] | None = None, **details: str) -> Iterator[None]:
-    """Turn what botocore raises into an OpsError: what failed, the store's code (also in the details), and what to do about it."""
-    try:
-        yield
-    except ClientError as error:
-        code = _code(error)
-        said = error.response.get("Error", {}).get("Message") or "no message"
-        do = (advice or ADVICE).get(code, "Run again; if it stays so, ask the store's operator.")
-        raise OpsError(f"{what}: {code} ({said}). {do}", code=code, **details) from error
-    except BotoCoreError as error:
-        raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", **details) from error
-
-
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code") or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
 
 
 def _md5(data: bytes) -> str:

@@ -8,6 +8,8 @@ What boto3 adds to it is not used, and takes as long again to load.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +25,7 @@ except ImportError:
 else:
     HAS_BOTOCORE = True
 
-__all__ = ["Account", "BotoCoreError", "ClientError", "client"]
+__all__ = ["Account", "BotoCoreError", "ClientError", "client", "code", "explained"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,26 @@ def client(service: str, account: Account, *, attempts: int = 5, **config: Any) 
             aws_secret_access_key=account.secret_key,
             aws_session_token=account.session_token,
             verify=account.ca_bundle or None,
-            config=Config(retries={"mode": "standard", "max_attempts": attempts}, connect_timeout=10, **{"read_timeout": 60, **known}),
+            config=Config(retries={"mode": "standard", "max_attempts": attempts}, connect_timeout=10, **{"read_timeout": 30, **known}),
         )
     except (BotoCoreError, ValueError) as error:
         raise OpsError(f"Cannot use {service} at {account.endpoint_url or 'AWS'}: {error}") from error
+
+
+@contextmanager
+def explained(what: str, advice: Mapping[str, str], **details: str) -> Iterator[None]:
+    """Turn what botocore raises into an OpsError: what failed, the service's code (also in the details), and what to do about it."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response.get("Error", {}).get("Message") or "no message"
+        do = advice.get(code(error), "Run again; if it stays so, ask the store's operator.")
+        raise OpsError(f"{what}: {code(error)} ({said}). {do}", code=code(error), **details) from error
+    except BotoCoreError as error:
+        raise OpsError(f"{what}: {error}. Check the endpoint, the credentials, the network and the certificate bundle.", **details) from error
+
+
+def code(error: Any) -> str:
+    """The code of an answer that is an error, its HTTP status where there is none, and nothing where nobody answered."""
+    answer = getattr(error, "response", None)
+    return str(answer.get("Error", {}).get("Code") or answer.get("ResponseMetadata", {}).get("HTTPStatusCode")) if answer else ""

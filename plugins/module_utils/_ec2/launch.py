@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import explained
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import aws
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
@@ -94,7 +93,7 @@ class Launch:
     def _is_launched(self, member: Member, asked: str) -> bool:
         """Launch an instance, or find the one that was launched with the token before; False when that is not the member (any more)."""
         try:
-            with explained(f"Cannot launch {member.name}", ADVICE, instance=member.name):
+            with aws.explained(f"Cannot launch {member.name}", ADVICE, instance=member.name):
                 made = self._client.run_instances(**self._options, **_tags(member), MinCount=1, MaxCount=1, ClientToken=asked)
         except OpsError as error:
             if error.details.get("code") == "IdempotentInstanceTerminated":
@@ -122,7 +121,7 @@ class Launch:
         return self._described([{"Name": "client-token", "Values": [asked]}])
 
     def _described(self, filters: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        with explained(f"Cannot look at the instances of fleet {self._fleet}", ADVICE):
+        with aws.explained(f"Cannot look at the instances of fleet {self._fleet}", ADVICE):
             for page in self._client.get_paginator("describe_instances").paginate(Filters=filters):
                 yield from (instance for reservation in page["Reservations"] for instance in reservation["Instances"])
 

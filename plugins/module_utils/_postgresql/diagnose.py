@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import ssl
 import struct
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Told, Unread, gather, nothing_of
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import Way, ask_the_way, walk
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import Way, ask_the_way, round_trip_ms, walk
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.connection import Connection, from_params
 
@@ -37,11 +36,6 @@ QUESTIONS = {
     " WHERE pid <> pg_backend_pid() AND state IN ('active', 'idle in transaction') ORDER BY seconds DESC",
     "writes": "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') = 'on' AS read_only",
 }
-
-
-@check("critical", "TLS is as asked for", "Correct ssl_mode, the server's name, or the file with its authority (ca_cert).")
-def tls(tls: Told) -> Told:
-    return tls
 
 
 @check("critical", "The server takes connections", "Wait while it starts; free or add connections: a pool (do_database_pool), or a larger size.")
@@ -168,16 +162,9 @@ def facts(connection: Connection, params: Mapping[str, Any]) -> dict[str, Any]:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-        def round_trip() -> float:
-            taken = []
-            for _attempt in range(5):
-                began = time.monotonic()
-                cursor.execute("SELECT 1")
-                taken.append(1000 * (time.monotonic() - began))
-            return min(taken)
-
         readers: dict[str, Callable[[], Any]] = {name: partial(ask, question) for name, question in QUESTIONS.items()}
-        return {**walked, **limits, **gather({**readers, "round_trip_ms": round_trip}, side_by_side=1)}
+        readers["round_trip_ms"] = partial(round_trip_ms, partial(cursor.execute, "SELECT 1"))
+        return {**walked, **limits, **gather(readers, side_by_side=1)}
 
 
 def _who(session: Mapping[str, Any]) -> str:

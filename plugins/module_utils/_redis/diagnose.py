@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import base64
 import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Told, Unread, gather, nothing_of
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import Way, ask_the_way, walk
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import Way, ask_the_way, round_trip_ms, walk
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import Connection, from_params, library
 
@@ -23,11 +22,6 @@ ask_the_way(CATALOG)
 check = CATALOG.check
 Info = Mapping[str, Any]
 Queue = Mapping[str, Any]
-
-
-@check("critical", "TLS is as asked for", "Correct ssl_mode, the server's name, or the file with its authority (ca_cert).")
-def tls(tls: Told) -> Told:
-    return tls
 
 
 @check("critical", "The user is let in", "See which secret the application has (playbooks/rotate.yml, verb verify of secret), and ACL LIST.")
@@ -130,18 +124,9 @@ def facts(connection: Connection, params: Mapping[str, Any]) -> dict[str, Any]:
     if not arrived:
         return {**walked, **limits}
     with connection.open() as client:
-
-        def round_trip() -> float:
-            taken = []
-            for _attempt in range(5):
-                began = time.monotonic()
-                client.ping()
-                taken.append(1000 * (time.monotonic() - began))
-            return min(taken)
-
         readers: dict[str, Callable[[], Any]] = {
             "info": client.info,
-            "round_trip_ms": round_trip,
+            "round_trip_ms": partial(round_trip_ms, client.ping),
             "clients": lambda: [each["name"] for each in client.client_list()],
             **{f"queue {name}": partial(look_at_queue, client, name, params["queue_prefix"]) for name in params["queues"]},
         }

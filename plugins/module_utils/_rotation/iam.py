@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client, code
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.web import AmbiguousError
 
@@ -41,11 +41,9 @@ class IamKeys:
         sts = client("sts", replace(account, region=account.region or "us-east-1"))
         try:
             sts.get_caller_identity()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSED:
+        except (BotoCoreError, ClientError) as error:
+            if code(error) in REFUSED:
                 return False
-            raise self._failed("try a key", error) from error
-        except BotoCoreError as error:
             raise self._failed("try a key", error) from error
         return True
 
@@ -60,11 +58,9 @@ class IamKeys:
     def delete(self, key: str) -> None:
         try:
             self._iam.delete_access_key(UserName=self._user, AccessKeyId=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchEntity":
+        except (BotoCoreError, ClientError) as error:
+            if code(error) != "NoSuchEntity":
                 raise self._failed(f"delete the key {key}", error) from error
-        except BotoCoreError as error:
-            raise self._failed(f"delete the key {key}", error) from error
 
     def _asked(self, doing: str, ask: Callable[[], Any]) -> Any:
         try:

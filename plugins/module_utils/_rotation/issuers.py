@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.connection import CONNECTION, connect
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_credential import DualCredential
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import Logins
@@ -37,8 +35,9 @@ SPEC: dict[str, dict[str, Any]] = {
             "secret_key": {"type": "str", "no_log": True},
             "session_token": {"type": "str", "no_log": True},
             "ca_bundle": {"type": "path"},
-            "api_token": {"type": "str", "no_log": True},
-            "api_url": {"type": "str"},
+            # What is not given comes from the environment, as for every module of DigitalOcean.
+            "api_token": CONNECTION["api_token"],
+            "api_url": CONNECTION["api_url"],
         },
     },
 }
@@ -52,7 +51,7 @@ def access_keys(params: Mapping[str, Any]) -> Provider:
         names = ("endpoint_url", "region", "access_key", "secret_key", "session_token", "ca_bundle")
         return DualCredential(IamKeys(Account(**{name: given.get(name) for name in names}), params["holder"]))
     space = params["space"]
-    return DualCredential(SpacesKeys(_api(given), params["holder"], Account(space["endpoint_url"], space["region"]), space["bucket"]))
+    return DualCredential(SpacesKeys(connect(given), params["holder"], Account(space["endpoint_url"], space["region"]), space["bucket"]))
 
 
 def managed_user(params: Mapping[str, Any], store: Store, logins: Logins) -> Provider:
@@ -60,14 +59,4 @@ def managed_user(params: Mapping[str, Any], store: Store, logins: Logins) -> Pro
     secret = store.get(params["name"])
     if secret is None:
         raise OpsError(f"There is no secret {params['name']} in the store: make it with groundcrew.ops.secret first.")
-    return ManagedUser(ClusterUsers(_api(params["account"] or {}), params["cluster"]), secret.recipe.users, logins, params["owner"])
-
-
-def _api(given: Mapping[str, Any]) -> Client:
-    """What is not given comes from the environment, as for every module of DigitalOcean."""
-    named = {name: given.get(name) or _from_env(CONNECTION[name]["fallback"][1]) for name in ("api_token", "api_url")}
-    return connect(named)
-
-
-def _from_env(variables: list[str]) -> str | None:
-    return next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
+    return ManagedUser(ClusterUsers(connect(params["account"] or {}), params["cluster"]), secret.recipe.users, logins, params["owner"])

@@ -55,13 +55,13 @@ class Schedule:
         quarter = self.max_age_days / 4
         planned_last = self.limit(created) - min(self.slack_days, quarter) * DAY
         planned = planned_last - _share(who) * min(self.jitter_days, quarter) * DAY
-        open_at = [moment for begin, end in self._openings(created, planned_last) if (moment := max(begin, created)) < end]
         if not self.windows:
             return planned
         then = [max(begin, planned) for begin, end in self._openings(planned, planned_last) if end > planned]
         if then:
             return min(then)
         # The next window would take of the slack: the one before it is early, and in time.
+        open_at = [moment for begin, end in self._openings(created, planned_last) if (moment := max(begin, created)) < end]
         return max(open_at, default=planned_last)
 
     def due(self, created: float, who: str, now: float) -> bool:

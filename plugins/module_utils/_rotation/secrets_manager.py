@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.store import explained
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import explained
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import changes, codec
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.codec import OURS, checked

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, BotoCoreError, ClientError, client, code
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.client import Client, NotFoundError, path
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean.spaces import SPACES_KEY
@@ -49,11 +49,9 @@ class SpacesKeys:
                 s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
             else:
                 s3.list_buckets()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSED:
+        except (BotoCoreError, ClientError) as error:
+            if code(error) in REFUSED:
                 return False
-            raise self._unclear(error) from error
-        except BotoCoreError as error:
             raise self._unclear(error) from error
         return True
 
