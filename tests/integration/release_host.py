@@ -189,14 +189,14 @@ class ReleaseHost:
 
 
 @contextmanager
-def launch(cloud: Any, work: Path) -> Iterator[ReleaseHost]:
+def launch(cloud: Any, work: Path, name: str = "release-1") -> Iterator[ReleaseHost]:
     """A droplet with Docker Engine and two versions of the application in the registry, gone afterwards."""
     env = cloud.env
     for version in ("1.0.0", "1.1.0"):
         image = f"{env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
         for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
             subprocess.run(["docker", *command], check=True, capture_output=True)
-    wanted = {"name": "release-1", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [cloud.ssh_key()]}
+    wanted = {"name": name, "size": "s-1vcpu-1gb", "image": "debian-13-x64", "region": "fra1", "ssh_keys": [cloud.ssh_key()]}
     droplet = cloud.request("POST", "/v2/droplets", wanted)[1]["droplet"]
     path = f"/v2/droplets/{droplet['id']}"
     try:

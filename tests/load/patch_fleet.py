@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.integration import checkmode
-from tests.integration.backup_servers import free_port
 from tests.integration.release_host import SSH_OPTIONS
-from tests.load.client import Load, Report, sent
+from tests.load.balancer import Balancer
+from tests.load.client import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("p1", "p2", "p3")
@@ -37,21 +36,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", 80), Handler).serve_forever()
 """
 UNIT = "[Service]\nExecStart=/usr/bin/python3 /srv/app.py\n[Install]\nWantedBy=multi-user.target\n"
-BALANCER = """
-global
-    stats socket {socket} mode 600 level admin
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 30s
-    timeout server 30s
-frontend all
-    bind 127.0.0.1:{port}
-    default_backend shop
-backend shop
-    option httpchk GET /
-    default-server check inter 500ms fall 2 rise 1
-"""
 
 
 class Fleet:
@@ -59,8 +43,7 @@ class Fleet:
 
     def __init__(self, cloud: Any, work: Path, addresses: dict[str, str], droplets: dict[str, int]) -> None:
         self.cloud, self.work, self.addresses, self.droplets = cloud, work, addresses, droplets
-        self.socket = work / "haproxy.sock"
-        self.port = free_port()
+        self.balancer = Balancer(work, addresses)
         settings = {
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(cloud.cloud.ssh_key),
@@ -73,11 +56,6 @@ class Fleet:
         collection = work / "ansible_collections" / "groundcrew" / "ops"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(ROOT)
-        for state in ("absent", "present"):
-            place = {"backend": "shop", "server": "{{ inventory_hostname }}", "state": state, "socket": str(self.socket)}
-            # The balancer runs here, with this Python.
-            here = {"delegate_to": "localhost", "become": False, "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
-            (work / f"{state}.yml").write_text(json.dumps([{"name": "Change the place", "groundcrew.ops.haproxy_member": place, **here}]))
 
     def ssh(self, name: str, command: str, stdin: str = "") -> str:
         address = f"root@{self.addresses[name]}"
@@ -89,7 +67,7 @@ class Fleet:
 
     def patch(self, *arguments: str, drain: bool = True, **variables: Any) -> checkmode.Run:
         """Run the playbook; without drain, nothing is told to the balancer."""
-        hooks = {"host_before_patch": str(self.work / "absent.yml"), "host_after_patch": str(self.work / "present.yml")} if drain else {}
+        hooks = {"host_before_patch": str(self.balancer.out), "host_after_patch": str(self.balancer.back)} if drain else {}
         given = {**hooks, "host_health_urls": ["http://127.0.0.1/"], "host_reboot_timeout": 60, "host_health_timeout": 30, **variables}
         env = {"ANSIBLE_COLLECTIONS_PATH": f"{self.work}:{ROOT / 'build' / 'collections'}", "ANSIBLE_PIPELINING": "1"}
         return checkmode.run(ROOT / "playbooks/patch.yml", self.inventory, "--extra-vars", json.dumps(given), *arguments, env=env)
@@ -108,7 +86,7 @@ class Fleet:
 
     @contextmanager
     def load(self, **options: Any) -> Iterator[Report]:
-        with sent(Load(f"http://127.0.0.1:{self.port}/", **{"seconds": 400.0, "connections": 12, "post_share": 0.0, **options})) as report:
+        with self.balancer.load(**{"connections": 12, "post_share": 0.0, **options}) as report:
             yield report
 
 
@@ -147,25 +125,8 @@ def launch(cloud: Any, work: Path) -> Iterator[Fleet]:
         for name in NAMES:
             fleet.ssh(name, "cat > /srv/app.py", APPLICATION)
             fleet.ssh(name, "cat > /etc/systemd/system/app.service && systemctl enable --now --quiet app.service", UNIT)
-        with balancer(fleet):
+        with fleet.balancer.running():
             yield fleet
     finally:
         for number in droplets.values():
             cloud.request("DELETE", f"/v2/droplets/{number}")
-
-
-@contextmanager
-def balancer(fleet: Fleet) -> Iterator[None]:
-    servers = "".join(f"    server {name} {address}:80\n" for name, address in fleet.addresses.items())
-    configuration = fleet.work / "haproxy.cfg"
-    configuration.write_text(BALANCER.format(socket=fleet.socket, port=fleet.port) + servers)
-    process = subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", str(configuration)])
-    try:
-        deadline = time.monotonic() + 10
-        while not fleet.socket.exists():
-            assert process.poll() is None and time.monotonic() < deadline, "HAProxy did not start"
-            time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
