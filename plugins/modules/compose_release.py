@@ -294,8 +294,8 @@ previous:
 verdict:
   description: >-
     V(released), V(unchanged), V(repaired) (the proxy), V(planned) (check mode) or V(removed); after a phase V(prepared), V(baking)
-    or V(reverted). A task that failed says V(rolled_back) when the old release serves as before, V(failed) when none does, V(refused)
-    when the schema forbids the release.
+    or V(reverted). A task that failed says V(rolled_back) when what was begun was taken back and the old release serves as before, V(refused)
+    when the schema forbids the release, V(failed) otherwise; its message tells what is left and what to do.
   returned: always
   type: str
 slot:
@@ -431,7 +431,7 @@ SPEC = {
 
 
 def main() -> None:
-    perform(AnsibleModule(argument_spec=merge(RELEASE, SPEC), supports_check_mode=True), operation)
+    perform(AnsibleModule(argument_spec=merge(RELEASE, SPEC), supports_check_mode=True), operation, {"verdict": "failed"})
 
 
 def operation(params: Mapping[str, Any]) -> Operation:

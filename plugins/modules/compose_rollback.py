@@ -116,7 +116,7 @@ SPEC = {
 
 
 def main() -> None:
-    perform(AnsibleModule(argument_spec=merge(RELEASE, SPEC), supports_check_mode=True), Rollback)
+    perform(AnsibleModule(argument_spec=merge(RELEASE, SPEC), supports_check_mode=True), Rollback, {"verdict": "failed"})
 
 
 if __name__ == "__main__":

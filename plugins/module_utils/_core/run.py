@@ -65,9 +65,9 @@ def converge(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Noun]) -
     module.exit_json(changed=planned.changed, diff=planned.diff(), **result)
 
 
-def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation]) -> None:
-    """Perform a verb, or say what it would do, and end the module with what came of it."""
-    with _failures(module):
+def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation], failure: Mapping[str, Any] | None = None) -> None:
+    """Perform a verb, or say what it would do, and end the module with what came of it. failure: what each failure returns that does not say it itself."""
+    with _failures(module, failure):
         answer = _performed(make(module.params), module.check_mode)
     module.exit_json(**answer)
 
@@ -110,14 +110,15 @@ def _require_converged(after: State | None, desired: State | None) -> None:
 
 
 @contextmanager
-def _failures(module: AnsibleModule) -> Iterator[None]:
+def _failures(module: AnsibleModule, failure: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Translate, once, everything that can go wrong below a module."""
     try:
         yield
     except OpsError as error:
-        module.fail_json(msg=error.message, **error.details)
+        module.fail_json(msg=error.message, **{**(failure or {}), **error.details})
     except Exception as error:  # a defect of ours: say so, and keep the trace for the report
         module.fail_json(
             msg=f"{type(error).__name__} in {module._name}: this is a defect in groundcrew.ops, please report it with the trace (-vvv).",
             exception=traceback.format_exc(),
+            **(failure or {}),
         )

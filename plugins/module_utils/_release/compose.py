@@ -49,9 +49,16 @@ class Compose:
         if migration is None:
             return
         self._start_data(release)
-        ran = self._compose(release, slot, "web", "run", "--rm", "--no-deps", "-T", migration.service, *migration.command, timeout=migration.timeout)
+        named = f"The migration of release {release.id} ({' '.join(migration.command)})"
+        command = ("run", "--rm", "--no-deps", "-T", migration.service, *migration.command)
+        try:
+            ran = self._compose(release, slot, "web", *command, timeout=migration.timeout)
+        except OpsError as error:
+            # The client is gone; what it started still runs.
+            self.stop(slot, "web")
+            raise OpsError(f"{named} was stopped: {error.message}", **error.details) from error
         if ran.rc != 0:
-            raise failed(ran, f"The migration of release {release.id} ({' '.join(migration.command)})")
+            raise failed(ran, named)
 
     def start(self, release: Release, slot: str, kind: str) -> None:
         services = [service for service in release.services if service.kind == kind]

@@ -199,7 +199,8 @@ class Machine:
                 self._acts.note("failed", pending, name, reason=error.message)
                 # Here the old slot may be half drained or stopped already, and the new one passed its checks: the next run goes on.
                 if name in ("DRAINED", "COMMITTED"):
-                    raise
+                    said = f"Release {target.id} of {self._settings.app} serves and is not finished ({name}): {error.message}"
+                    raise OpsError(f"{said} Run again: that goes on with it.", **error.details, failed_state=name) from error
                 raise self._taken_back(name, error, alone) from error
             outcome.seconds[name] = round(self._clock.monotonic() - began, 3)
             self._acts.note("outcome", pending, name, seconds=outcome.seconds[name])
@@ -207,11 +208,18 @@ class Machine:
     def _taken_back(self, name: str, cause: OpsError, alone: bool) -> OpsError:
         """Go back, and the error that says what serves now."""
         pending = self._acts.pending
-        logs = self._engine.keep_logs(pending.target.slot) if name in ("STARTED", "VERIFIED", "CANARY", "BAKING") else None
-        if alone:
-            self._acts.revert()
-        else:
-            self._acts.turn_back()
+        said = f"Release {pending.target.release} of {self._settings.app} was not made ({name}): {cause.message}"
+        try:
+            if alone:
+                self._acts.revert()
+            else:
+                self._acts.turn_back()
+        except Fenced:
+            raise
+        except OpsError as error:
+            left = f"It was not taken back to the end: {error.message} Run again: that takes it back."
+            return OpsError(f"{said} {left}", **{**cause.details, "verdict": "failed", "failed_state": name})
+        logs = self._logs(pending.target.slot) if name in ("STARTED", "VERIFIED", "CANARY", "BAKING") else None
         active = self._store.read().active
         serves = f"Release {active.release} serves as before." if active else "No release serves on this host, as before."
         details = {
@@ -221,8 +229,15 @@ class Machine:
             "serves": active.release if active else None,
             "logs": logs,
         }
-        said = f" What its containers said is in {logs}." if logs else ""
-        return OpsError(f"Release {pending.target.release} of {self._settings.app} was not made ({name}): {cause.message} {serves}{said}", **details)
+        kept = f" What its containers said is in {logs}." if logs else ""
+        return OpsError(f"{said} {serves}{kept}", **details)
+
+    def _logs(self, slot: str) -> str | None:
+        """Once nothing is left to take back: whatever keeps them from being had, they are no reason to serve a bad release on."""
+        try:
+            return self._engine.keep_logs(slot)
+        except OpsError:
+            return None
 
     # what the verbs share
 

@@ -9,6 +9,7 @@ Also a program, for a host's timer: ``python3 -m …_release.scale <configuratio
 from __future__ import annotations
 
 import json
+import math
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import boot
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scaling, signals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
@@ -77,7 +79,8 @@ class Scale:
                 raise OpsError(f"A release of {self._params['name']} began in the meantime; nothing was scaled. Scale again when it is over.")
             for service in (name for name in after if after[name] != before[name]):
                 record = remembered(self._store.root)
-                record[service] = {"replicas": after[service], "changed": self._clock.now()}
+                since = {"changed": self._clock.now(), "monotonic": self._clock.monotonic(), "boot": boot()}
+                record[service] = {"replicas": after[service], **since}
                 write_atomic(self._store.root / RECORD, json.dumps(record, sort_keys=True) + "\n", mode=0o600)
                 self._scaler.scale(run, service, after[service])
         return {**self.result(planned), "forced": self._scaler.forced}
@@ -101,8 +104,10 @@ class Scale:
 
     def _decide(self, rule: Rule, current: int) -> Decision:
         seen, problem = self._backlog(rule.queue) if rule.queue else (None, "")
-        changed = remembered(self._store.root).get(rule.service, {}).get("changed", 0.0)
-        decision = scaling.decide(rule, current, seen, self._signals(rule), self._clock.now() - changed)
+        last = remembered(self._store.root).get(rule.service, {})
+        # No step of the clock moves the time of a boot. What was changed in another one is taken for long ago.
+        calm = self._clock.monotonic() - last["monotonic"] if last.get("boot") == boot() else math.inf
+        decision = scaling.decide(rule, current, seen, self._signals(rule), calm)
         return replace(decision, reason=f"{decision.reason}. {problem}") if problem else decision
 
     def _backlog(self, queue: Queue) -> tuple[Backlog | None, str]:

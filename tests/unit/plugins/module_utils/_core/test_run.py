@@ -124,6 +124,18 @@ def test_an_expected_failure_is_a_message_without_a_trace():
     assert module.answer == {"failed": True, "msg": "The disk is full.", "path": "/var"}
 
 
+@pytest.mark.parametrize(("error", "verdict"), [(OpsError("No."), "failed"), (OpsError("No.", verdict="refused"), "refused"), (KeyError("x"), "failed")])
+def test_a_failed_verb_returns_what_the_error_does_not_say(error, verdict):
+    class Failing(Verb):
+        def plan(self):
+            raise error
+
+    module = FakeModule()
+    with pytest.raises(Ended):
+        run.perform(module, lambda params: Failing("count"), {"verdict": "failed"})
+    assert module.answer["verdict"] == verdict
+
+
 def test_a_defect_says_that_it_is_one_and_keeps_its_message_out_of_the_headline():
     def fail(params):
         raise KeyError("s3cret")

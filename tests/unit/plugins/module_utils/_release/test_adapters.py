@@ -391,6 +391,22 @@ def test_failures_of_the_engine_say_what_failed(tmp_path: Path) -> None:
             act()
 
 
+def test_a_migration_that_takes_too_long_is_stopped_with_what_it_started(tmp_path: Path) -> None:
+    engine, runner = compose(tmp_path, ps=Completed((), 0, "one-off\n", ""))
+    answer = runner.run
+
+    def run(argv: Sequence[str], **options: Any) -> Completed:
+        if "run" in argv:
+            raise OpsError("docker did not end within 3 s and was killed.")
+        return answer(argv, **options)
+
+    runner.run = run  # type: ignore[method-assign]
+    with pytest.raises(OpsError, match=r"The migration of release .* was stopped: .* within 3 s"):
+        engine.migrate(make("1.0.0"), "b")
+    assert "label=com.docker.compose.project=shop-b" in runner.argv[0]
+    assert runner.argv[-1] == ["docker", "stop", "one-off"]
+
+
 def test_containers_are_read_by_their_labels(tmp_path: Path) -> None:
     labels = "groundcrew.application=shop,groundcrew.release=r,groundcrew.service=api,groundcrew.slot=a"
     rows = [{"State": "running", "Labels": labels}, {"State": "running", "Labels": labels + ",com.docker.compose.oneoff=True"}]

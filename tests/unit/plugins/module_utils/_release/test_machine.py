@@ -17,7 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Request
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Canary, Release, Schema
-from tests.unit.plugins.module_utils._release.worlds import Lab, make
+from tests.unit.plugins.module_utils._release.worlds import Lab, ManualClock, make
 
 OLD, NEW = make("1.0.0"), make("1.1.0")
 
@@ -109,6 +109,64 @@ def test_a_failure_before_the_switch_leaves_the_old_release_serving(lab: Lab, br
     assert {slot for slot, _service in lab.world.running} == {"a"}
     assert lab.store.read().pending is None
     assert lab.store.read().committed == (OLD.id,)
+
+
+def test_what_an_engine_that_is_gone_keeps_from_being_taken_back_is_told_and_the_next_run_s(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.world.broken |= {"pull": "No engine.", "stop web": "No engine."}
+    with pytest.raises(
+        OpsError, match=r"was not made \(PREPARED\): No engine\. It was not taken back to the end: No engine\. Run again: that takes it back"
+    ) as caught:
+        lab.release(NEW)
+    assert (caught.value.details["verdict"], lab.serves) == ("failed", OLD.id)
+    lab.world.broken.clear()
+    assert lab.release(NEW).verdict == "released"
+    assert lab.store.read().pending is None and {slot for slot, _service in lab.world.running} == {"b"}
+
+
+def test_logs_that_cannot_be_had_keep_nobody_from_going_back(lab: Lab) -> None:
+    lab.release(OLD)
+    lab.world.sick.add(NEW.id)
+    lab.world.broken["keep_logs"] = "No logs."
+    with pytest.raises(OpsError, match=r"not healthy.*serves as before\.$") as caught:
+        lab.release(NEW)
+    assert (caught.value.details["verdict"], caught.value.details["logs"], lab.store.read().pending) == ("rolled_back", None, None)
+
+
+class SteppedClock(ManualClock):
+    """Somebody sets the clock by an hour, forward or back, whenever it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = 3600.0
+
+    def now(self) -> float:
+        self.step = -self.step
+        return super().now() + self.step
+
+
+def test_steps_of_the_clock_change_nothing_but_what_the_journal_says(lab: Lab, tmp_path: Path) -> None:
+    stepped = Lab(tmp_path / "stepped")
+    stepped.clock = SteppedClock()
+    for each in (lab, stepped):
+        each.gate = Gate(seconds=5.0)
+        each.canary = Canary(weight=10.0, seconds=2.0)
+        each.world.rate = {OLD.id: (50, 0, 20.0), NEW.id: (50, 0, 20.0)}
+        each.release(OLD)
+        each.world.in_flight["a1"] = 990  # the whole time for the drain
+    calm, moved = lab.release(NEW), stepped.release(NEW)
+    assert calm == moved and (calm.verdict, calm.seconds["BAKING"], round(calm.seconds["DRAINED"])) == ("released", 5.0, 5)
+    # The lease of a run that waits between two calls lasts as long as it says.
+    with stepped.run("fleet") as (machine, run):
+        machine.release(run, Request(OLD, hold=True))
+    with pytest.raises(OpsError, match="its lease is over in 60 s"), stepped.run("other"):
+        pass
+    stepped.clock.time += 61.0
+    with stepped.run("other"):
+        pass
+    # The control: the clock was set, as the journal shows.
+    at = [entry["at"] for entry in stepped.store.journal(500)]
+    assert max(at) - min(at) > 7000 and at != sorted(at)
 
 
 def test_an_unhealthy_release_never_gets_traffic(lab: Lab) -> None:
@@ -209,6 +267,14 @@ def test_a_release_in_phases_has_the_numbers_it_was_asked_for(lab: Lab) -> None:
             machine.advance(run, phase)
     active = lab.store.read().active
     assert active and active.replicas["api"] == lab.world.counts[active.slot, "api"] == 2
+
+
+def test_what_cannot_be_stopped_in_the_end_is_told_and_the_next_run_s(baking: Lab) -> None:
+    baking.world.broken["stop web"] = "No engine."
+    with pytest.raises(OpsError, match=r"serves and is not finished \(COMMITTED\): No engine\. Run again"), baking.run("fleet") as (machine, run):
+        machine.advance(run, "commit")
+    baking.world.broken.clear()
+    assert (baking.serves, baking.release(NEW).verdict, baking.store.read().pending) == (NEW.id, "released", None)
 
 
 def test_taking_a_baking_release_back_starts_nothing(baking: Lab) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import boot
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scale, signals
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Pending, Release, Server, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler import Member, Scaler
@@ -280,6 +281,21 @@ def test_nothing_is_scaled_while_a_release_is_on(scaler: tuple[Scaler, Host, Sto
     store.write(state)
     store._lease.drop()
     assert operation(scaler, monkeypatch, replicas=3).plan().after == {"replicas": {"worker": 3}}
+
+
+@pytest.mark.parametrize(("passed", "same_boot", "wanted"), [(299.0, True, 3), (300.0, True, 2), (1.0, False, 2)])
+def test_the_cooldown_is_time_that_passed_whatever_the_clock_says(
+    scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch, passed: float, same_boot: bool, wanted: int
+) -> None:
+    store = scaler[2]
+    scaler[0].scale("run", "worker", 3)
+    store._lease.drop()
+    clock = ManualClock()
+    record = {"replicas": 3, "changed": clock.now() + 3600, "monotonic": clock.monotonic() - passed, "boot": boot() if same_boot else "another one"}
+    (store.root / "scale.json").write_text(json.dumps({"worker": record}))
+    monkeypatch.setattr(scale.Scale, "_backlog", lambda *_arguments: (Backlog(0), ""))
+    idle = operation(scaler, monkeypatch, maximum=5, step=1, cooldown=300.0, queue={"names": ["orders"], "per_worker": 50})
+    assert idle.plan().after == {"replicas": {"worker": wanted}}
 
 
 def test_a_service_that_is_not_released_is_named(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,7 @@ class World:
         return [Container(slot, service, release, True) for (slot, service), release in self.running.items() for _each in range(self.counts[slot, service])]
 
     def stop(self, slot: str, kind: str) -> None:
+        self._maybe_fail(f"stop {kind}")
         if kind == "web":
             assert not self._ready(slot), "I2: stopped while ready"
             assert not self.former or not any(key[0] == slot for key in self.running), "I2: stopped while the proxy's former process sends requests"
@@ -143,6 +144,7 @@ class World:
             del self.running[key]
 
     def keep_logs(self, slot: str) -> str:
+        self._maybe_fail("keep_logs")
         return f"logs of {slot}"
 
     def remove(self) -> None:
