@@ -159,6 +159,12 @@ options:
         description: Seconds that the longest job of a worker may take; O(services[].stop_grace) must not be shorter.
         type: int
         default: 0
+      single:
+        description:
+          - A worker that may run only once on a host, such as a scheduler. The old one ends before the new one starts, so for a moment none runs; on
+            the way back likewise.
+        type: bool
+        default: false
   environment:
     description: Variables of the C(.env) file beside the Compose files. Values that look secret are shown as fingerprints.
     type: dict
@@ -390,6 +396,7 @@ SPEC = {
             "replicas": {"type": "int"},
             "stop_grace": {"type": "int"},
             "job_timeout": {"type": "int", "default": 0},
+            "single": {"type": "bool", "default": False},
         },
     },
     "environment": {"type": "dict", "default": {}},

@@ -27,9 +27,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Request
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Canary, Release
 from tests import figures
-from tests.unit.plugins.module_utils._release.worlds import Killed, Killer, Lab, make
+from tests.unit.plugins.module_utils._release.worlds import CRON, Killed, Killer, Lab, make
 
-OLD, NEW = make("1.0.0"), make("1.1.0")
+OLD, NEW = (make(version, more=[CRON]) for version in ("1.0.0", "1.1.0"))
 Story = Callable[[Lab, Killer], None]
 
 
@@ -147,6 +147,8 @@ def findings(lab: Lab, wanted: Release, *, serving: bool) -> str | None:
         return f"between two releases: {lab.serves} serves, {state.pending} is in progress"
     if {slot for slot, _service in lab.world.running} != {state.active.slot if state.active else None}:
         return "containers of the other slot were left"
+    if lab.machine().reasons(wanted):
+        return "not every container runs"
     if lab.world.saved_states != lab.world.states or lab.machine().drift():
         return "I4: proxy, saved states and record differ"
     if not all(lab.store.has(release) for release in state.committed) or wanted.id not in state.committed:
@@ -197,5 +199,6 @@ def test_a_kill_at_every_point_is_mended_by_the_next_run(folder: Path) -> None:
     assert held, "\n".join(broken)
     assert any("I2" in wrong for wrong in control), control
     passed = {where.rpartition(": ")[2] for where, _wrong in walked}
-    assert {"World.set_states", "World.save", "World.start", "World.stop", "World.pull", "World.migrate", "LabStore.write", "LabStore.note"} <= passed
+    calls = {f"World.{name}" for name in ("set_states", "save", "start", "grow", "stop", "pull", "migrate")}
+    assert calls | {"LabStore.write", "LabStore.note"} <= passed
     assert len(walked) > 400

@@ -99,6 +99,8 @@ class Acts:
         occupant = self.pending.target
         self.probe.verify(self._ports(occupant), self.settings.health, target.id)
         if target.workers:
+            if target.singles:
+                self.engine.stop(other(occupant.slot), "worker", target.singles)
             self.engine.start(target, occupant.slot, "worker")
             self._require_steady(occupant, target)
 
@@ -170,8 +172,15 @@ class Acts:
         if pending.switched:
             self.retire(pending.target.slot)
         self.stop(pending.target.slot)
+        self._resume_singles(pending.target.release)
         self.note("reverted", pending, "REVERTING")
         self.store.write(dataclasses.replace(self.store.read(), pending=None))
+
+    def _resume_singles(self, target: str) -> None:
+        """What may run only once had ended for the target's."""
+        active = self.store.read().active
+        if active and self.store.has(target) and self.store.load(target).singles:
+            self.engine.grow(self.store.load(active.release).sized(active.replicas), active.slot, "worker")
 
     def retire(self, slot: str) -> int:
         """Take a slot out of the proxy: drain, wait until nothing is in flight, then maint. How many requests were cut."""

@@ -134,9 +134,12 @@ class Compose:
         rows: list[dict[str, str]] = [json.loads(line) for line in listed.splitlines()]
         return [row for row in rows if _labels(row).get("com.docker.compose.oneoff") != "True"]
 
-    def stop(self, slot: str, kind: str) -> None:
+    def stop(self, slot: str, kind: str, services: Sequence[str] = ()) -> None:
         """Each container has its own grace from ``stop_grace_period``; the engine kills only after it."""
-        running = self._ids(slot, kind, only_running=True)
+        if services:
+            running = [each.id for each in self.members(slot) if each.service in services and each.running]
+        else:
+            running = self._ids(slot, kind, only_running=True)
         if running:
             self._stop(running)
 

@@ -133,6 +133,8 @@ def _service_violations(services: Sequence[Service], slots: Mapping[str, Slot]) 
     for service in services:
         if service.replicas < 1:
             yield f"services.{service.name}: replicas is {service.replicas}; at least one must run."
+        if service.single and (service.kind != "worker" or service.replicas > 1):
+            yield f"services.{service.name}: single is for a worker of one replica; this is {service.kind} with {service.replicas}. Correct one of them."
         if service.kind == "web" and service.port is None:
             yield f"services.{service.name}: a web service needs port, the one it listens on inside its container."
         if service.kind == "web" and service.replicas > distance:

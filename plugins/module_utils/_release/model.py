@@ -43,6 +43,7 @@ class Service:
     image: reference with a tag, as the registry knows it; a data service runs the image of its Compose file.
     port: what a web service listens on inside its container.
     stop_grace, job_timeout: seconds.
+    single: a worker that may run only once, such as a scheduler: the old one ends before the new one starts.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Service:
     replicas: int = 1
     stop_grace: int = 30
     job_timeout: int = 0
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,10 @@ class Release:
     @property
     def workers(self) -> tuple[Service, ...]:
         return tuple(service for service in self.services if service.kind == "worker")
+
+    @property
+    def singles(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.workers if service.single)
 
     @property
     def replicas(self) -> dict[str, int]:

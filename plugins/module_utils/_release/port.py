@@ -27,11 +27,14 @@ class Engine(Protocol):
     def start(self, release: Release, slot: str, kind: str) -> None:
         """Start the services of a kind."""
 
+    def grow(self, release: Release, slot: str, kind: str) -> None:
+        """Start what is missing of a kind, and touch nothing that runs."""
+
     def containers(self) -> list[Container]:
         """Every container of the application."""
 
-    def stop(self, slot: str, kind: str) -> None:
-        """Tell the services of a kind to end, and wait for them as long as their grace allows."""
+    def stop(self, slot: str, kind: str, services: Sequence[str] = ()) -> None:
+        """Tell the services of a kind, or only those named, to end, and wait for them as long as their grace allows."""
 
     def keep_logs(self, slot: str) -> str:
         """Store the logs of a slot that failed; where they are."""

@@ -55,6 +55,9 @@ class Scale:
         unknown = [rule.service for rule in self._rules if rule.service not in active.replicas]
         if unknown:
             raise OpsError(f"{', '.join(unknown)} is no service of release {active.release}; its services are {', '.join(active.replicas)}. Correct rules.")
+        singles = sorted({rule.service for rule in self._rules} & set(self._store.load(active.release).singles))
+        if singles:
+            raise OpsError(f"{', '.join(singles)} may run only once on a host and is not scaled. Take it out of rules.", services=singles)
         self._active: Occupant = active
         self._engine = Compose(params["name"], self._store, self._slots, self._runner)
         self._proxy = make_proxy(params["name"], proxy) if active.web else NoProxy()
@@ -155,7 +158,7 @@ def remembered(root: Path) -> dict[str, dict[str, Any]]:
 def as_scaled(services: Sequence[Service], root: Path) -> tuple[Service, ...]:
     """Services with the numbers that they were scaled to, so that a release of the same content changes nothing."""
     numbers = scaled_to(root)
-    return tuple(replace(service, replicas=numbers.get(service.name, service.replicas)) for service in services)
+    return tuple(service if service.single else replace(service, replicas=numbers.get(service.name, service.replicas)) for service in services)
 
 
 def scaled_to(root: Path) -> dict[str, int]:

@@ -336,6 +336,17 @@ def test_a_slot_starts_in_its_own_project(tmp_path: Path) -> None:
     assert worker.startswith("docker compose --project-name shop-b-worker ") and worker.endswith("--scale worker=1 worker")
 
 
+def test_only_the_named_services_of_a_slot_are_stopped(tmp_path: Path) -> None:
+    def row(service: str, slot: str) -> str:
+        labels = f"groundcrew.slot={slot},groundcrew.service={service},groundcrew.release=r,com.docker.compose.container-number=1"
+        return json.dumps({"ID": f"{service}-{slot}", "Labels": labels, "Ports": "", "State": "running"})
+
+    listed = "\n".join([row("cron", "a"), row("worker", "a"), row("cron", "b")])
+    engine, runner = compose(tmp_path, ps=Completed(("docker",), 0, listed, ""))
+    engine.stop("a", "worker", ["cron"])
+    assert list(runner.argv[-1]) == ["docker", "stop", "cron-a"]
+
+
 def test_data_services_start_once_in_a_project_of_their_own(tmp_path: Path) -> None:
     engine, runner = compose(tmp_path)
     (tmp_path / "slots").mkdir()

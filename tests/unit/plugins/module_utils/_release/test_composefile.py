@@ -88,6 +88,8 @@ def test_what_two_slots_can_share_is_not(text: str) -> None:
         ({"services": [replace(API, replicas=11), WORKER]}, "do not fit"),
         ({"services": [replace(API, replicas=0), WORKER]}, "at least one must run"),
         ({"services": [API, WORKER, WORKER]}, "worker is listed twice"),
+        ({"services": [API, replace(WORKER, single=True, replicas=2)]}, "single is for a worker of one replica; this is worker with 2"),
+        ({"services": [replace(API, single=True), WORKER]}, "single is for a worker of one replica; this is web with"),
         ({"migration": Migration("db", ("x",))}, "service db is not one of the services"),
     ],
 )

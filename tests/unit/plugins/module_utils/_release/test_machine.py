@@ -17,7 +17,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.gate import Gate
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.machine import Request
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Canary, Release, Schema
-from tests.unit.plugins.module_utils._release.worlds import Lab, ManualClock, make
+from tests.unit.plugins.module_utils._release.worlds import CRON, Lab, ManualClock, make
 
 OLD, NEW = make("1.0.0"), make("1.1.0")
 
@@ -167,6 +167,21 @@ def test_steps_of_the_clock_change_nothing_but_what_the_journal_says(lab: Lab, t
     # The control: the clock was set, as the journal shows.
     at = [entry["at"] for entry in stepped.store.journal(500)]
     assert max(at) - min(at) > 7000 and at != sorted(at)
+
+
+def test_what_may_run_only_once_ends_before_the_new_one_starts_and_is_back_with_the_old_release(lab: Lab) -> None:
+    old, new, bad = (make(version, more=[CRON]) for version in ("1.0.0", "1.1.0", "1.2.0"))
+    lab.release(old)
+    lab.release(new)  # where a second one runs, the world says so
+    assert lab.world.running == {("b", name): new.id for name in ("api", "worker", "cron")}
+    lab.world.broken["start worker"] = "no"
+    with pytest.raises(OpsError, match="serves as before"):
+        lab.release(bad)
+    assert lab.world.running == {("b", name): new.id for name in ("api", "worker", "cron")}
+    # The control: where the old one is not told to end, two run.
+    lab.world.broken.clear()
+    with pytest.raises(AssertionError, match="cron runs twice"):
+        lab.world.start(bad, "a", "worker")
 
 
 def test_an_unhealthy_release_never_gets_traffic(lab: Lab) -> None:

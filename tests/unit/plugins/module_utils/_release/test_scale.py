@@ -24,7 +24,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler imp
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaling import Backlog, Queue
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic import Counters
-from tests.unit.plugins.module_utils._release.worlds import SLOTS, ManualClock, make
+from tests.unit.plugins.module_utils._release.worlds import CRON, SLOTS, ManualClock, make
 
 
 class FakeRedis:
@@ -301,3 +301,12 @@ def test_the_cooldown_is_time_that_passed_whatever_the_clock_says(
 def test_a_service_that_is_not_released_is_named(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OpsError, match="cron is no service of release"):
         operation(scaler, monkeypatch, service="cron", replicas=1)
+
+
+def test_what_may_run_only_once_is_not_scaled(scaler: tuple[Scaler, Host, Store, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
+    store, release = scaler[2], make("1.1.0", more=[CRON])
+    store.add(release, None)
+    store.write(State(active=release.occupy("a")))
+    assert operation(scaler, monkeypatch, service="worker", replicas=1)  # the control
+    with pytest.raises(OpsError, match="cron may run only once on a host"):
+        operation(scaler, monkeypatch, service="cron", replicas=2)

@@ -36,6 +36,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.traffic im
 
 SLOTS = {"a": Slot("a", 20000), "b": Slot("b", 20100)}
 MODEL = {"services": {"api": {"image": "shop"}, "worker": {"image": "shop"}}}
+CRON = Service("cron", "worker", "r/shop", single=True)
 
 
 class ManualClock:
@@ -126,13 +127,22 @@ class World:
                 assert not self._ready(slot) or self.running.get((slot, service.name)) == release.id, "a slot that serves was started anew"
                 if self.running.get((slot, service.name)) != release.id and kind == "web":
                     self.proven.discard((slot, release.id))
-                self.running[slot, service.name] = release.id
-                self.counts[slot, service.name] = service.replicas
+                self._run(release, slot, service)
 
     def containers(self) -> list[Container]:
         return [Container(slot, service, release, True) for (slot, service), release in self.running.items() for _each in range(self.counts[slot, service])]
 
-    def stop(self, slot: str, kind: str) -> None:
+    def grow(self, release: Release, slot: str, kind: str) -> None:
+        for service in release.services:
+            if service.kind == kind and (slot, service.name) not in self.running:
+                self._run(release, slot, service)
+
+    def _run(self, release: Release, slot: str, service: Service) -> None:
+        assert not service.single or all(key[0] == slot for key in self.running if key[1] == service.name), f"{service.name} runs twice"
+        self.running[slot, service.name] = release.id
+        self.counts[slot, service.name] = service.replicas
+
+    def stop(self, slot: str, kind: str, services: Sequence[str] = ()) -> None:
         self._maybe_fail(f"stop {kind}")
         if kind == "web":
             assert not self._ready(slot), "I2: stopped while ready"
@@ -140,7 +150,7 @@ class World:
             assert not any(count for name, count in self.in_flight.items() if name.startswith(slot) and self.states[name] == "drain"), (
                 "I2: stopped with requests in flight"
             )
-        for key in [key for key in self.running if key[0] == slot and (key[1] == "worker") == (kind == "worker")]:
+        for key in [key for key in self.running if key[0] == slot and (key[1] != "api") == (kind == "worker") and (not services or key[1] in services)]:
             del self.running[key]
 
     def keep_logs(self, slot: str) -> str:
@@ -226,10 +236,11 @@ class World:
         assert alive or not self.has_served, "I1: nothing serves"
 
 
-def make(version: str, *, replicas: int = 2, secret: str = "1", migration: bool = True, schema: Schema | None = None) -> Release:
-    services = (Service("api", "web", f"r/shop:{version}", 3000, replicas), Service("worker", "worker", f"r/shop:{version}", stop_grace=30, job_timeout=20))
+def make(version: str, *, replicas: int = 2, secret: str = "1", migration: bool = True, schema: Schema | None = None, more: Sequence[Service] = ()) -> Release:
+    worker = Service("worker", "worker", f"r/shop:{version}", stop_grace=30, job_timeout=20)
+    services = (Service("api", "web", f"r/shop:{version}", 3000, replicas), worker, *more)
     secrets = (Secret("key", secret, "v" * 10),)
-    images = {"api": f"r/shop@sha256:{version}", "worker": f"r/shop@sha256:{version}"}
+    images = {service.name: f"r/shop@sha256:{version}" for service in services}
     step = Migration("api", ("migrate",)) if migration else None
     return policy.make_release(version, images, [ComposeFile("compose.yml", "services: {}", MODEL)], {"A": "b"}, secrets, services, step, schema=schema)
 
