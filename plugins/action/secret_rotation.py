@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection as postgresql
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import argspec as postgresql
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis import connection as redis
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import issuers, options
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.dual_user import DualUser
@@ -74,7 +74,7 @@ class Server:
     named: tuple[str, ...]
 
 
-POSTGRESQL = Server(postgresql.SPEC, "groundcrew.ops.postgresql_login", "groundcrew.ops.postgresql_login_info", ("owner",))
+POSTGRESQL = Server(postgresql.CONNECTION, "groundcrew.ops.postgresql_login", "groundcrew.ops.postgresql_login_info", ("owner",))
 SERVERS = {
     "postgresql": POSTGRESQL,
     "digitalocean": POSTGRESQL,
@@ -119,6 +119,10 @@ class ActionModule(ActionBase):
         return {**result, **run.perform_action(self._task, lambda: self._phase(params, task_vars))}
 
     def _phase(self, params: Mapping[str, Any], task_vars: dict[str, Any] | None) -> RotationPhase:
+        # Else Ansible keeps a module with its options, passwords among them, in a file of the host as long as it runs.
+        if self._connection.has_option("pipelining"):
+            self._connection.set_option("pipelining", True)
+
         def run_module(module: str, arguments: dict[str, Any]) -> Mapping[str, Any]:
             return self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars)
 

@@ -32,7 +32,8 @@ notes:
   - "For V(provider=redis) the options of the connection are those of M(groundcrew.ops.redis_login): O(login_port) is 6379 by default, O(login_user) is
     V(default), O(ssl_mode) is V(disable), V(require) or V(verify-full), there is no O(login_db), and no environment variable is looked at."
   - Environment variables that options fall back to are those of the control node.
-  - With C(pipelining) off, Ansible puts a module's options, and with them passwords, into a file of the managed host while it runs. Turn it on.
+  - Without C(pipelining), Ansible puts a module's options, and with them passwords, into a file of the host while it runs. So what is asked of a host is asked
+    with it, whatever C(ansible.cfg) says. It needs a C(sudo) without C(requiretty).
 attributes:
   action_group:
     description: Use C(group/groundcrew.ops.postgresql) in C(module_defaults) to set the connection once.
@@ -40,7 +41,7 @@ attributes:
     membership:
       - groundcrew.ops.postgresql
   check_mode:
-    description: Lists the steps that would be taken, and takes none.
+    description: Lists the steps that would be taken with their estimated time (RV(foretold)), and takes none.
     support: full
   diff_mode:
     description: Shows the states and the steps.
@@ -326,6 +327,14 @@ rotation:
     new:
       description: The version it made.
       type: str
+foretold:
+  description:
+    - What the phase does, or would do in a dry run, in sentences. The steps, each with the time that it took in earlier rotations of the secret; the estimated
+      time of all (unknown until each was measured once), without that of the consumers' switch; who has to acknowledge; and what cannot be undone.
+    - Empty when there is nothing to do, and for V(phase=back).
+  returned: success
+  type: list
+  elements: str
 missing:
   description: The consumers that have not acknowledged the new value.
   returned: failure for this reason

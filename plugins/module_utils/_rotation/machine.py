@@ -44,6 +44,12 @@ class Patience:
     interval: float = 3.0
     compromised: bool = False
 
+    def waits(self, state: State) -> float:
+        """How long a state takes at least, because that was asked for."""
+        if self.compromised:
+            return 0.0
+        return {State.GRACE: max(self.grace, self.quiet), State.OBSERVED: self.observe}.get(state, 0.0)
+
 
 class Machine:
     """One secret's rotations."""
@@ -140,7 +146,7 @@ class Machine:
     def _advance(self, phase: str) -> Rotation:
         rotation = self._latest()
         for state in policy.remaining(rotation, policy.PHASES[self._provider.strategy][phase]):
-            self._write("entering", state=state.value)
+            self._write("entering", state=state.value, waits=self._patience.waits(state))
             self._enter[state](rotation)
             self._write("completed", state=state.value, **({"new_fingerprint": self._new(rotation).fingerprint} if state is State.CREATED else {}))
             rotation = self._latest()
@@ -244,7 +250,7 @@ class Machine:
     def _observe(self, rotation: Rotation) -> None:
         if self._provider.accepted_by_consumers:
             self._require_acknowledged(rotation)
-        end = self._clock.monotonic() + (0.0 if self._patience.compromised else self._patience.observe)
+        end = self._clock.monotonic() + self._patience.waits(State.OBSERVED)
         while True:
             try:
                 self._provider.works(self._new(rotation))

@@ -12,24 +12,12 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.forecast import forecast
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.machine import Machine, Patience
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Rotation, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Provider, Records, Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import Schedule
-
-_STEPS = {
-    State.PREFLIGHT: "log in with the current credential, and look whether a second one can be prepared",
-    State.CREATED: "keep a generated value as pending",
-    State.SET: "have it accepted beside the current one",
-    State.TESTED: "log in with it, compare the rights of both, and see a wrong password refused",
-    State.PUBLISHED: "make it current",
-    State.PROPAGATED: "see that every consumer acknowledged it",
-    State.GRACE: "wait until no session of the old credential is left",
-    State.DISABLED: "disable the old credential (can be undone)",
-    State.OBSERVED: "watch the new credential",
-    State.DESTROYED: "take the old credential away for good, and see it refused (cannot be undone)",
-}
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,7 @@ class RotationPhase:
         self._records = records
         self._clock = clock or Clock()
         self._strategy = provider.strategy
+        self._patience = patience
         self._machine = Machine(request.name, store, records, provider, patience, self._clock, request.by)
 
     def plan(self) -> Plan:
@@ -67,7 +56,7 @@ class RotationPhase:
             after = "STEADY" if live is not None and live.state.order < State.PUBLISHED.order else State.GRACE.value
             return Plan("back", before, {**before, "state": after})
         last = "STEADY" if left[-1] is State.DESTROYED else left[-1].value
-        return Plan("rotate", before, {**before, "state": last}, tuple(f"{state.value}: {_STEPS[state]}" for state in left))
+        return Plan("rotate", before, {**before, "state": last}, self._foretold(live, left))
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
         if self._request.phase == "begin":
@@ -83,7 +72,13 @@ class RotationPhase:
         return {
             "secret": describe(self._request.name, self._store, self._records, self._request.schedule, self._clock),
             "rotation": rotation.summary() if rotation is not None else None,
+            "foretold": list(planned.steps),
         }
+
+    def _foretold(self, live: Rotation | None, left: Sequence[State]) -> tuple[str, ...]:
+        consumers = live.consumers if live is not None else self._request.consumers
+        waits = {state: self._patience.waits(state) for state in left}
+        return forecast(left, self._strategy, consumers, waits, self._records.entries(self._request.name)).sentences()
 
     def _left(self, live: Rotation | None) -> tuple[State, ...]:
         """The states that this phase would enter."""
