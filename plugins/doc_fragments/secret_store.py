@@ -9,6 +9,7 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
+  - sops 3.9 or later, for O(store.kind=sops)
   - boto3 1.26 or later (Debian package python3-boto3), for O(store.kind=bucket) and O(store.kind=secrets_manager)
 options:
   store:
@@ -19,14 +20,26 @@ options:
       kind:
         description:
           - V(files) are encrypted by O(vault_password_file) and lie in O(store_path).
+          - V(sops) are files in O(store_path) too, encrypted by the program C(sops) for the holders of age keys (O(store.age_recipients)), or as a
+            C(.sops.yaml) in that folder or above it says (KMS, PGP). Whoever has a key reads them without us, for example by the lookup of C(community.sops).
           - V(bucket) keeps the same encrypted files in an S3 bucket. The bucket has to support conditional writes.
           - V(vault) is version 2 of the key-value engine of OpenBao or HashiCorp Vault. The fields of a secret are those of its current value,
             C(value) for a string.
           - V(secrets_manager) is AWS Secrets Manager, with a version for each value and the labels C(AWSCURRENT), C(AWSPENDING) and C(AWSPREVIOUS). The
             value is JSON with the same fields. The journals are kept in O(store.bucket) where it is given, else in O(store_path).
         type: str
-        choices: [files, bucket, vault, secrets_manager]
+        choices: [files, sops, bucket, vault, secrets_manager]
         default: files
+      age_recipients:
+        description:
+          - The public keys of age that V(sops) encrypts for. Without one, C(.sops.yaml) decides.
+        type: list
+        elements: str
+        default: []
+      age_key_file:
+        description:
+          - The file with the private key of age, for V(sops). Without it C(sops) looks for a key in its own places, E(SOPS_AGE_KEY_FILE) among them.
+        type: path
       prefix:
         description:
           - What the names begin with, of V(bucket), V(vault) and V(secrets_manager).
@@ -85,7 +98,7 @@ options:
         type: str
   store_path:
     description:
-      - The folder of O(store.kind=files), on the control node. It is created with mode 0700.
+      - The folder of O(store.kind=files) and O(store.kind=sops), on the control node. It is created with mode 0700.
       - Falls back to the environment variable E(GROUNDCREW_SECRET_STORE).
     type: path
   vault_password_file:

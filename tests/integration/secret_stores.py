@@ -28,6 +28,9 @@ from localcloud.shell import wait_until
 from tests.unit.plugins.module_utils._rotation.worlds import Base64Cipher
 
 TOKEN = "root-of-the-test"
+# A key of age that opens what these tests seal, and nothing else.
+AGE_KEY = "AGE-SECRET-KEY-1DM90MR8A4TP6DFJFR23XUNFF57XQCTYVMSSYHS7WG6L5RXENK35S0J28KR"
+AGE_RECIPIENT = "age12ppurs4075m2xpt5vtzdlppeve5s85x8a35r946mzz7tjxx23easjqfxqv"
 BUCKET = "secrets"
 
 
@@ -44,7 +47,14 @@ class Servers:
 
     def options(self, kind: str, folder: Path) -> dict[str, Any]:
         keys = {"endpoint_url": self.aws, "region": "us-east-1", "access_key": "testing", "secret_key": "testing", "addressing_style": "path"}
-        given = {"files": {}, "vault": {"url": self.vault, "token": TOKEN}, "bucket": {**keys, "bucket": BUCKET}, "secrets_manager": {**keys, "bucket": BUCKET}}
+        given: dict[str, dict[str, Any]] = {
+            "files": {},
+            "sops": {"age_recipients": [AGE_RECIPIENT], "age_key_file": str(folder / "age-key")},
+            "vault": {"url": self.vault, "token": TOKEN},
+            "bucket": {**keys, "bucket": BUCKET},
+            "secrets_manager": {**keys, "bucket": BUCKET},
+        }
+        (folder / "age-key").write_text(AGE_KEY)
         return {
             "store": {"kind": kind, "prefix": folder.name, **given[kind]},
             "store_path": str(folder / "secrets"),

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +31,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_doc
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.trail import export
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 from tests.integration.rotation_world import ROOT
-from tests.integration.secret_stores import BUCKET, KINDS, TOKEN, Servers, servers
+from tests.integration.secret_stores import AGE_RECIPIENT, BUCKET, KINDS, TOKEN, Servers, servers
 from tests.unit.plugins.module_utils._rotation.worlds import RECIPE, Base64Cipher, Database, Killed, Saw
 
 __all__ = ["servers"]
@@ -41,7 +43,8 @@ THIRD = policy.version({"username": "shop_a", "password": "third-value"}, "v3", 
 SECRET = Secret(NAME, RECIPE, FIRST)
 
 
-@pytest.fixture(params=KINDS)
+# sops is a program that is started for each look; its test of one secret's life is in every run.
+@pytest.fixture(params=[pytest.param(kind, marks=pytest.mark.slow) if kind == "sops" else kind for kind in KINDS])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -201,6 +204,43 @@ def test_others_read_the_current_value(store: Store, servers: Servers, tmp_path:
         assert "second-value" in Base64Cipher().decrypt(data.decode())
 
 
+def test_sops_reads_what_is_kept_for_its_keys_and_nobody_else_does(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = servers.opener("sops", tmp_path).store()
+    store.create(SECRET)
+    store.stage(NAME, SECOND)
+    assert store.get(NAME) == replace(SECRET, pending=SECOND)
+    file = tmp_path / "secrets" / f"{NAME}.sops.yml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "first-value" not in file.read_text()
+    argv = ["sops", "decrypt", "--extract", '["current"]["value"]["password"]', str(file)]
+    env = {**os.environ, "SOPS_AGE_KEY_FILE": str(tmp_path / "age-key")}
+    assert subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "first-value"
+    sealed = file.read_text()
+    file.write_text(re.sub(r"(name: ENC\[AES256_GCM,data:)....", r"\1AAAA", sealed, count=1))
+    with pytest.raises(OpsError, match="sops failed with exit code"):
+        store.get(NAME)
+    file.write_text(sealed)
+    (tmp_path / "age-key").unlink()
+    with pytest.raises(OpsError, match=r"(?s)sops failed with exit code .*age-key"):
+        store.get(NAME)
+
+
+def test_a_rule_says_whom_sops_encrypts_for(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = servers.options("sops", tmp_path)
+    del options["store"]["age_recipients"]
+    store = Opener(options, lambda _file: Base64Cipher()).store()
+    with pytest.raises(OpsError, match="no keys provided"):
+        store.create(SECRET)
+    assert store.names() == []
+    (tmp_path / ".sops.yaml").write_text(f"creation_rules: [{{path_regex: secrets/.*, age: {AGE_RECIPIENT}}}]\n")
+    store.create(SECRET)
+    assert store.get(NAME) == SECRET
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(OpsError, match="Cannot run sops: it is not installed"):
+        store.get(NAME)
+
+
 class World:
     """A rotation whose store is elsewhere; only what a killed process cannot take along outlives it."""
 
@@ -252,7 +292,7 @@ def test_a_kill_at_every_request_is_survived(servers: Servers, tmp_path: Path, k
         assert world.database.enabled == {world.secret.current.part("username")}, whole.points[at - 1]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "files"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("files", "sops")])
 def test_a_store_that_is_down_is_named(servers: Servers, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     down = replace(servers, vault="http://127.0.0.1:9", aws="http://127.0.0.1:9")
@@ -294,6 +334,7 @@ PLAY = """
 def test_the_role_and_the_lookup_use_the_store(servers: Servers, tmp_path: Path, kind: str) -> None:
     options = servers.options(kind, tmp_path)
     (tmp_path / "key").write_text("vault\n")
+    (tmp_path / "key").chmod(0o600)
     (tmp_path / "play.yml").write_text(PLAY)
     (tmp_path / "vars.json").write_text(json.dumps({f"secret_{name}": value for name, value in options.items()}))
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-vvv", "-i", "localhost,", "-e", f"@{tmp_path}/vars.json", str(tmp_path / "play.yml")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.options import S3
@@ -19,16 +20,19 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.key_value
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port import Cipher, Records, Store
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import JITTER_DAYS, MAX_AGE_DAYS, SLACK_DAYS, WEEKDAYS, Schedule, schedule
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.secrets_manager import SecretsManagerStore
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.sops import Sops
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_documents import DocumentRecords, DocumentStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 
-KINDS = ("files", "bucket", "vault", "secrets_manager")
+KINDS = ("files", "sops", "bucket", "vault", "secrets_manager")
 
 SPEC: dict[str, dict[str, Any]] = {
     "store": {
         "type": "dict",
         "options": {
             "kind": {"type": "str", "choices": list(KINDS), "default": "files"},
+            "age_recipients": {"type": "list", "elements": "str", "default": []},
+            "age_key_file": {"type": "path", "no_log": False},
             "prefix": {"type": "str", "default": ""},
             "bucket": {"type": "str"},
             **{**S3, "endpoint_url": {"type": "str"}},  # which of the services an address in the environment is for, botocore knows
@@ -85,6 +89,9 @@ class Opener:
     def store(self) -> Store:
         if self.kind == "files":
             return FileStore(self._path(), self._sealing())
+        if self.kind == "sops":
+            folder = Path(self._path()).expanduser()
+            return FileStore(folder, Sops(folder, self._given.get("age_recipients") or (), self._given.get("age_key_file")), suffix=".sops.yml")
         if self.kind == "bucket":
             return DocumentStore(self._bucket(), Sealed(self._sealing()), where=f"the bucket {self._given['bucket']}", prefix=self._prefix, suffix=".yml")
         if self.kind == "vault":

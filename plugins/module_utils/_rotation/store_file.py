@@ -33,9 +33,9 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_doc
 class FileStore(DocumentStore):
     """A Store in a folder (created with mode 0700)."""
 
-    def __init__(self, folder: str | Path, cipher: Cipher) -> None:
+    def __init__(self, folder: str | Path, cipher: Cipher, suffix: str = ".yml") -> None:
         path = Path(folder).expanduser()
-        super().__init__(Folder(path), Sealed(cipher), where=str(path), suffix=".yml")
+        super().__init__(Folder(path), Sealed(cipher), where=str(path), suffix=suffix)
 
 
 class Folder:
