@@ -157,7 +157,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import options, settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.argspec import CONNECTION
 
 SPEC = {
     "max_age": {"type": "float"},
@@ -171,7 +171,7 @@ SPEC = {
 
 
 def main() -> None:
-    spec = argspec.merge(connection.SPEC, options.S3, options.REPOSITORY, options.STORAGE, options.TOOLS, SPEC)
+    spec = argspec.merge(CONNECTION, options.S3, options.REPOSITORY, options.STORAGE, options.TOOLS, SPEC)
     run.perform(AnsibleModule(argument_spec=spec, supports_check_mode=True), settings.backup)
 
 

@@ -63,7 +63,7 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.argspec import CONNECTION
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.diagnose import diagnose_postgresql
 
 SPEC = {
@@ -74,7 +74,7 @@ SPEC = {
 
 
 def main() -> None:
-    run.inform(AnsibleModule(argument_spec=argspec.merge(connection.SPEC, SPEC), supports_check_mode=True), diagnose_postgresql)
+    run.inform(AnsibleModule(argument_spec=argspec.merge(CONNECTION, SPEC), supports_check_mode=True), diagnose_postgresql)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.argspec import CONNECTION
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.login import Login
 
 SPEC = {
@@ -120,7 +121,7 @@ def make(params: Mapping[str, Any]) -> Login:
 
 
 def main() -> None:
-    spec = argspec.merge(connection.SPEC, SPEC)
+    spec = argspec.merge(CONNECTION, SPEC)
     run.converge(AnsibleModule(argument_spec=spec, required_if=[("state", "enabled", ["password"])], supports_check_mode=True), make)
 
 

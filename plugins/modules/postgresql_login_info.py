@@ -101,6 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.argspec import CONNECTION
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.login import look
 
 SPEC = {
@@ -115,7 +116,7 @@ def read(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    run.inform(AnsibleModule(argument_spec=argspec.merge(connection.SPEC, SPEC), supports_check_mode=True), read)
+    run.inform(AnsibleModule(argument_spec=argspec.merge(CONNECTION, SPEC), supports_check_mode=True), read)
 
 
 if __name__ == "__main__":

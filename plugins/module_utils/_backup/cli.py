@@ -13,17 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, report, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
+from ansible_collections.groundcrew.ops.plugins.module_utils._core import program
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
@@ -44,11 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", default=STATE, type=Path, help="folder of the records and metrics (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="say what would be done and do nothing")
     given = parser.parse_args(argv)
-    # systemd stops a unit with SIGTERM, and people a program with SIGINT: let the run clean up behind itself.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    program.end_by_signals()
     try:
-        params = read_config(given.config)
+        params = program.read_config(given.config)
         if given.check:
             planned = OPERATIONS[given.verb](params).plan()
             print(json.dumps({"changed": planned.changed, "steps": planned.steps}, indent=2))
@@ -57,20 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OpsError as error:
         print(f"groundcrew-backup {given.verb}: {error.message}", file=sys.stderr)
         return 1
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The options, from a file that nobody else can read: it holds passwords."""
-    try:
-        with path.open(encoding="utf-8") as stream:
-            if stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077:
-                raise OpsError(f"{path} can be read by others and holds passwords: chmod 0400 {path}")
-            config = json.load(stream)
-    except (OSError, ValueError) as error:
-        raise OpsError(f"Cannot read the configuration {path}: {error}") from error
-    if not isinstance(config, dict):
-        raise OpsError(f"The configuration {path} is not a JSON object.")
-    return config
 
 
 def run(verb: str, params: Mapping[str, Any], state: Path, clock: Clock | None = None) -> int:
@@ -115,21 +96,6 @@ def _keep(record: Mapping[str, Any], state: Path, now: float) -> None:
         f"groundcrew_backup_last_run_duration_seconds{labels} {record['seconds']}",
     ]
     write_atomic(state / f"groundcrew_backup_{name}.prom", "\n".join(lines) + "\n")
-
-
-class Stopped(SystemExit):
-    """Ends the process as shells expect it; its text is for the record."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
-        self._name = signal.Signals(number).name
-
-    def __str__(self) -> str:
-        return f"by {self._name}"
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
 
 
 if __name__ == "__main__":

@@ -15,23 +15,7 @@ try:
 except ImportError:
     psycopg2 = None  # type: ignore[assignment]
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import from_env
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-
-SPEC: dict[str, dict[str, Any]] = {
-    "login_host": {"type": "str", "required": True, "fallback": from_env("PGHOST")},
-    "login_port": {"type": "int", "default": 5432, "fallback": from_env("PGPORT")},
-    "login_user": {"type": "str", "required": True, "fallback": from_env("PGUSER")},
-    "login_password": {"type": "str", "required": True, "no_log": True, "fallback": from_env("PGPASSWORD")},
-    "login_db": {"type": "str", "required": True, "fallback": from_env("PGDATABASE")},
-    "ssl_mode": {
-        "type": "str",
-        "default": "require",
-        "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
-        "fallback": from_env("PGSSLMODE"),
-    },
-    "ca_cert": {"type": "path", "fallback": from_env("PGSSLROOTCERT")},
-}
 
 # What a server says when it refuses a credential, as against being unreachable, full or in recovery.
 _REFUSALS = ("password authentication failed", "is not permitted to log in", "no password supplied")
@@ -61,6 +45,17 @@ class Connection:
             try:
                 with connection:
                     yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def session(self) -> Iterator[Any]:
+        """Statements that are each a transaction of their own, as VACUUM wants it; closed at the end. Raises OpsError."""
+        with self._translated():
+            connection = self._connect()
+            connection.autocommit = True
+            try:
+                yield connection
             finally:
                 connection.close()
 
