@@ -25,6 +25,7 @@ NAMES = {
     "backup": ("recipe_ratio", "limit_ratio", "limit_ratio_hashed", "restore_ratio", "verify_ratio", "staging_mib", "memory_mib", "faults", "roundtrips"),
     "rotation": ("logins_refused", "kill_points", "leaks"),
     "patch": ("requests_failed",),
+    "maintain": ("lock_wait_ms",),
     "site": ("second_run_seconds",),
     "audit": ("checks", "seconds"),
     "diagnose": ("faults_named", "seconds"),
