@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -179,10 +180,24 @@ def test_a_release_that_bakes_is_taken_back_in_milliseconds(host: ReleaseHost) -
     assert milliseconds < committed / 4, (milliseconds, committed)
 
 
-def test_a_worker_finishes_its_job(host: ReleaseHost) -> None:
+def worker_switch(host: ReleaseHost) -> tuple[datetime, datetime]:
+    """When the last worker but one ended, and when the last one started."""
+    shown = "{{.State.StartedAt}} {{.State.FinishedAt}}"
+    told = host.ssh(f"docker inspect --format '{shown}' $(docker ps --all --quiet --filter label=groundcrew.service=worker)")
+    times = [line.split() for line in told.splitlines()]
+    (_started, ended), (started, _never) = sorted(times)[-2:]
+    return datetime.fromisoformat(ended), datetime.fromisoformat(started)
+
+
+def test_a_worker_finishes_its_job_and_one_that_may_run_only_once_before_the_next_starts(host: ReleaseHost) -> None:
     busy = environment(JOB_SECONDS="3")
     assert not host.deploy("1.0.0", compose_app_environment=busy).failed
+    ended, started = worker_switch(host)
+    assert ended > started  # the control: any other worker is beside the next one
     worker = host.ssh("docker ps -q --no-trunc --filter label=groundcrew.service=worker").strip()
-    assert not host.deploy("1.1.0", compose_app_environment=busy).failed
+    services = [{"name": "api", "kind": "web", "port": 3000, "replicas": 2}, {"name": "worker", "kind": "worker", "stop_grace": 20, "single": True}]
+    assert not host.deploy("1.1.0", compose_app_environment=busy, compose_app_services=services).failed
     assert "job finished" in host.ssh(f"docker logs {worker}")
     assert host.ssh(f"docker inspect --format '{{{{.State.ExitCode}}}}' {worker}").strip() == "0"
+    ended, started = worker_switch(host)
+    assert ended <= started
