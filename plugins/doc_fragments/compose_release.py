@@ -60,7 +60,7 @@ options:
       interval:
         description: Seconds between two probes.
         type: float
-        default: 0.2
+        default: 0.1
   proxy:
     description: The HAProxy in front of the slots.
     type: dict

@@ -22,7 +22,7 @@ TRAFFIC: Spec = {
             "release_path": {"type": "str", "default": "/health/status"},
             "successes": {"type": "int", "default": 3},
             "timeout": {"type": "float", "default": 60.0},
-            "interval": {"type": "float", "default": 0.2},
+            "interval": {"type": "float", "default": 0.1},
         },
     },
     "proxy": {

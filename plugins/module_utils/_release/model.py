@@ -102,7 +102,7 @@ class Health:
     release_path: str = "/health/status"
     successes: int = 3
     timeout: float = 60.0
-    interval: float = 0.2
+    interval: float = 0.1
 
 
 @dataclass(frozen=True)
