@@ -36,6 +36,12 @@ options:
       - How high the load of five minutes may be, for each processor.
     type: float
     default: 2.0
+  min_days:
+    description:
+      - How many days have to pass until a file system is out of room or inodes, as the samples tell that the preset C(disk-forecast) of
+        P(groundcrew.ops.maintenance#role) takes. V(unknown) without samples.
+    type: float
+    default: 14.0
 """
 
 EXAMPLES = r"""
@@ -63,6 +69,7 @@ SPEC = {
     "max_percent": {"type": "int", "default": 90},
     "min_memory_percent": {"type": "int", "default": 5},
     "max_load": {"type": "float", "default": 2.0},
+    "min_days": {"type": "float", "default": 14.0},
 }
 
 

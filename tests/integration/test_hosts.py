@@ -107,6 +107,12 @@ def test_docker_engine(world: World) -> None:
 
 
 @pytest.mark.slow
+def test_docker_engine_maintain(world: World) -> None:
+    """What goes and what stays is seen in test_docker_engine_prune.py."""
+    assert "Write the configuration of the timer" in world.truthful("groundcrew.ops.docker_engine", "maintain", docker_engine_prune_images="unused")
+
+
+@pytest.mark.slow
 def test_docker_configuration_that_does_not_work_is_undone(world: World) -> None:
     refused = world.run("groundcrew.ops.docker_engine", docker_engine_daemon_options={"no-such-key": True})
     assert refused.rc != 0 and {host for host, _task, _message in refused.failed} == {NAME}

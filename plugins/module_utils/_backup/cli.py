@@ -39,11 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("verb", choices=sorted(OPERATIONS))
     parser.add_argument("--config", required=True, type=Path, help="JSON file, mode 0400, with the options of the modules")
     parser.add_argument("--state", default=STATE, type=Path, help="folder of the records and metrics (default: %(default)s)")
+    parser.add_argument("--full", action="store_true", help="verify in full, whatever level is configured, as a drill does")
     parser.add_argument("--check", action="store_true", help="say what would be done and do nothing")
     given = parser.parse_args(argv)
     program.end_by_signals()
     try:
         params = program.read_config(given.config)
+        if given.full:
+            params |= {"level": None, "max_age": None}
         if given.check:
             planned = OPERATIONS[given.verb](params).plan()
             print(json.dumps({"changed": planned.changed, "steps": planned.steps}, indent=2))

@@ -237,8 +237,16 @@ class Host:
             if have.f_blocks and have.f_fsid not in seen:
                 seen.add(have.f_fsid)
                 usable = have.f_blocks - have.f_bfree + have.f_bavail
-                inodes = 100 * (have.f_files - have.f_ffree) // have.f_files if have.f_files else 0
-                yield {"mount": path, "used_percent": 100 * (usable - have.f_bavail) // max(usable, 1), "inodes_percent": inodes}
+                used, inodes_used = usable - have.f_bavail, have.f_files - have.f_ffree
+                yield {
+                    "mount": path,
+                    "used_percent": 100 * used // max(usable, 1),
+                    "inodes_percent": 100 * inodes_used // max(have.f_files, 1),
+                    "used": used * have.f_frsize,
+                    "size": usable * have.f_frsize,
+                    "inodes_used": inodes_used,
+                    "inodes": have.f_files,
+                }
 
     def writable_files(self) -> Iterator[str]:
         looked = 0

@@ -14,6 +14,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import redact
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.audit_facts import Host
+from ansible_collections.groundcrew.ops.plugins.module_utils._host.forecast import SAMPLES, Forecast, forecasts, read, soon
 
 CATALOG = Catalog("diagnose.host")
 check = CATALOG.check
@@ -37,6 +38,15 @@ def disk(file_systems: Rows, max_percent: int) -> Told:
 def inodes(file_systems: Rows, max_percent: int) -> Told:
     full = [f"{each['mount']} has {each['inodes_percent']} % of its inodes used" for each in file_systems if each["inodes_percent"] > max_percent]
     return nothing_of(full, f"None has more than {max_percent} % used.")
+
+
+@check(
+    "medium",
+    "No file system will be full soon",
+    "See what grows (du -x --max-depth=2 MOUNT | sort -n | tail), archive logs and prune more often (role maintenance), or make the disk larger.",
+)
+def filling(forecast: Sequence[Forecast], min_days: float) -> Told:
+    return nothing_of(soon(forecast, min_days), f"None within {min_days:g} days.")
 
 
 @check("critical", "The root can be written to", "dmesg says what is wrong with the disk; mount -o remount,rw / when that is repaired.")
@@ -81,6 +91,7 @@ class Symptoms(Host):
     def symptoms(self, params: Mapping[str, Any]) -> dict[str, Any]:
         readers: dict[str, Callable[[], Any]] = {
             "file_systems": lambda: list(self.file_systems()),
+            "forecast": lambda: forecasts(read(self._root / SAMPLES.relative_to("/"))),
             "root_options": self.root_options,
             "memory_mib": lambda: self.memory("MemTotal"),
             "available_mib": lambda: self.memory("MemAvailable"),
@@ -93,7 +104,7 @@ class Symptoms(Host):
             "processors": lambda: len(os.sched_getaffinity(0)),
             "files_open": self.files_open,
         }
-        return {**gather(readers), **{name: params[name] for name in ("max_percent", "min_memory_percent", "max_load")}}
+        return {**gather(readers), **{name: params[name] for name in ("max_percent", "min_memory_percent", "max_load", "min_days")}}
 
     def root_options(self) -> list[str]:
         options = [line.split()[3].split(",") for line in self.text("proc/mounts").splitlines() if line.split()[1] == "/"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,15 @@ def startable(state: State, seated: Collection[str]) -> set[str]:
     return {*now, *state.committed, *seated}
 
 
-def removable(images: Sequence[Image], used: Collection[str], needed: Collection[str], repositories: Collection[str]) -> list[Image]:
-    """What can go. used: ids of images that containers have. needed: references of releases. repositories: whose images are ours to remove."""
+def removable(images: Sequence[Image], used: Collection[str], needed: Collection[str], repositories: Collection[str] | None) -> list[Image]:
+    """What can go. used: ids of images that containers have. needed: references of releases. repositories: whose images are ours to remove, None for all."""
     wanted = {_canonical(reference) for reference in needed}
     return [
         image
         for image in images
         if image.id not in used
         and not wanted & {_canonical(reference) for reference in image.references}
-        and all(_repository(reference) in repositories for reference in image.references)
+        and (repositories is None or all(_repository(reference) in repositories for reference in image.references))
     ]
 
 
@@ -74,7 +74,7 @@ class Prune:
         self._store = Store(params["root"] or f"/opt/groundcrew/{self._name}")
 
     def plan(self) -> Plan:
-        images = self._engine_images()
+        images, _said = engine_images(self._runner)
         # While a release is in progress nothing goes: it may be about to start what it pulled.
         self._going = [] if self._store.read().pending else removable(images, self._used(), *self._needed())
         before = {"images": {image.id: list(image.references) for image in images if image in self._going}}
@@ -86,9 +86,7 @@ class Prune:
             if self._store.read().pending:
                 raise OpsError(f"A release of {self._name} began in the meantime; no image was removed. Run again when it is over.")
             for image in self._going:
-                # Without force the engine itself refuses an image that a container has.
-                for reference in image.references or (image.id,):
-                    self._runner.run(["docker", "image", "rm", reference], timeout=300)
+                remove(image, self._runner)
             self._store.note("pruned", images=[list(image.references) or [image.id] for image in self._going])
         return self.result(planned)
 
@@ -97,17 +95,8 @@ class Prune:
 
     def _needed(self) -> tuple[set[str], set[str]]:
         """References that releases need, of every application on this host, and the repositories of this one's."""
-        needed: set[str] = set()
-        repositories: set[str] = set()
-        for store in _stores(self._store):
-            state = store.read()
-            for release in startable(state, [occupant.release for occupant in store.seats().values()]):
-                if store.has(release):
-                    references = set(store.load(release).images.values())
-                    needed |= references
-                    if store.root == self._store.root:
-                        repositories |= {_repository(reference) for reference in references}
-        return needed, repositories
+        own = needed([self._store])
+        return own | needed(stores(self._store.root.parent)), {_repository(reference) for reference in own}
 
     def _used(self) -> set[str]:
         containers = self._runner.run(["docker", "ps", "--all", "--quiet", "--no-trunc"]).stdout.split()
@@ -115,16 +104,30 @@ class Prune:
         asked = self._runner.run(["docker", "inspect", "--type", "container", "--format", "{{.Image}}", *containers], check=False) if containers else None
         return set(asked.stdout.split()) if asked else set()
 
-    def _engine_images(self) -> list[Image]:
-        ids = sorted(set(self._runner.run(["docker", "image", "ls", "--quiet", "--no-trunc"]).stdout.split()))
-        if not ids:
-            return []
-        found = json.loads(self._runner.run(["docker", "image", "inspect", *ids]).stdout)
-        return [Image(each["Id"], (*(each["RepoTags"] or ()), *(each["RepoDigests"] or ())), each["Size"]) for each in found]
+
+def engine_images(runner: Runner) -> tuple[list[Image], list[dict[str, Any]]]:
+    """The images of the engine, and all that it says of them."""
+    ids = sorted(set(runner.run(["docker", "image", "ls", "--quiet", "--no-trunc"]).stdout.split()))
+    found = json.loads(runner.run(["docker", "image", "inspect", *ids]).stdout) if ids else []
+    return [Image(each["Id"], (*(each["RepoTags"] or ()), *(each["RepoDigests"] or ())), each["Size"]) for each in found], found
 
 
-def _stores(own: Store) -> Iterator[Store]:
-    yield own
-    for folder in sorted(own.root.parent.iterdir()) if own.root.parent.exists() else ():
-        if folder != own.root and Path(folder, "state.json").exists():
-            yield Store(folder)
+def remove(image: Image, runner: Runner) -> None:
+    """Without force the engine itself refuses an image that a container has."""
+    for reference in image.references or (image.id,):
+        runner.run(["docker", "image", "rm", reference], timeout=300)
+
+
+def needed(applications: Iterable[Store]) -> set[str]:
+    """References of the images without which a release could not be started again."""
+    found: set[str] = set()
+    for store in applications:
+        for release in startable(store.read(), [occupant.release for occupant in store.seats().values()]):
+            if store.has(release):
+                found |= set(store.load(release).images.values())
+    return found
+
+
+def stores(folder: Path) -> list[Store]:
+    """The applications below a folder."""
+    return [Store(each) for each in sorted(folder.iterdir()) if Path(each, "state.json").exists()] if folder.exists() else []

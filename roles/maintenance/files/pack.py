@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-PACKAGES = ("_core", "_audit", "_backup", "_postgresql", "_redis", "_upkeep")
+PACKAGES = ("_core", "_audit", "_backup", "_host", "_postgresql", "_redis", "_release", "_upkeep")
 FOLDER = PurePosixPath("ansible_collections/groundcrew/ops/plugins/module_utils")
 NEEDS_ANSIBLE = re.compile(r"^\s*(?:from|import) ansible\b", re.MULTILINE)
 

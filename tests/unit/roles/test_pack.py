@@ -28,6 +28,7 @@ def test_python_imports_it_without_ansible(tmp_path: Path) -> None:
     pack(archive)
     names = zipfile.ZipFile(archive).namelist()
     assert not [name for name in names if name.endswith("_core/run.py")]
-    program = "import ansible_collections.groundcrew.ops.plugins.module_utils._backup.policy, sys; sys.exit('ansible' in sys.modules)"
+    code = "ansible_collections.groundcrew.ops.plugins.module_utils"
+    program = f"import {code}._backup.cli, {code}._upkeep.cli, sys; sys.exit('ansible' in sys.modules)"
     # -S: without site-packages, so that nothing but the archive and the standard library is there.
     subprocess.run([sys.executable, "-S", "-c", program], env={"PYTHONPATH": str(archive)}, cwd=tmp_path, check=True)

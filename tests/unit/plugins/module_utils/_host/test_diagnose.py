@@ -13,10 +13,12 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.diagnose import CATALOG, Symptoms
+from ansible_collections.groundcrew.ops.plugins.module_utils._host.forecast import Forecast
 
-LIMITS = {"max_percent": 90, "min_memory_percent": 5, "max_load": 2.0}
+LIMITS = {"max_percent": 90, "min_memory_percent": 5, "max_load": 2.0, "min_days": 14}
 WELL: dict[str, Any] = {
     "file_systems": [{"mount": "/", "used_percent": 40, "inodes_percent": 10}],
+    "forecast": [Forecast("/", "bytes", None), Forecast("/", "inodes", 14.0)],
     "root_options": ["rw", "relatime"],
     "memory_mib": 1000,
     "available_mib": 400,
@@ -33,6 +35,7 @@ WELL: dict[str, Any] = {
 ILL: dict[str, dict[str, Any]] = {
     "disk": {"file_systems": [{"mount": "/srv", "used_percent": 97, "inodes_percent": 10}]},
     "inodes": {"file_systems": [{"mount": "/srv", "used_percent": 40, "inodes_percent": 100}]},
+    "filling": {"forecast": [Forecast("/", "bytes", 13.9)]},
     "read_only": {"root_options": ["ro"]},
     "memory": {"available_mib": 20},
     "out_of_memory": {"killed": ["node"]},
