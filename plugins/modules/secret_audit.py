@@ -35,11 +35,6 @@ options:
     type: list
     elements: str
     required: true
-  max_age_days:
-    description:
-      - From this age on, in days, a secret is late.
-    type: float
-    default: 30.0
   store_path:
     description:
       - The folder of a store of files.
@@ -81,7 +76,6 @@ SPEC = {
     "subject": {"type": "str", "default": "store"},
     "secrets": {"type": "list", "elements": "dict", "required": True, "no_log": False},
     "declared": {"type": "list", "elements": "str", "required": True},
-    "max_age_days": {"type": "float", "default": 30.0},
     "store_path": {"type": "path"},
     "vault_password_file": {"type": "path", "no_log": False},
 }

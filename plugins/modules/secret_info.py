@@ -31,6 +31,12 @@ options:
     type: list
     elements: str
     default: []
+  policies:
+    description:
+      - "What single secrets have for themselves, by their names: C(max_age_days), C(slack_days), C(jitter_days), C(windows). Nothing else of each dictionary is
+        looked at, so the entries of the role's C(secret_items) will do."
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -72,8 +78,11 @@ secrets:
       description: Whether a rotation would begin now. Outside of O(windows) it would not.
       type: bool
     late:
-      description: Whether it has reached O(max_age_days).
+      description: Whether it has reached RV(secrets[].max_age_days).
       type: bool
+    max_age_days:
+      description: From which age on it is late, in days.
+      type: float
     next_due:
       description: From when on a rotation may begin, in UTC.
       type: str
@@ -104,13 +113,15 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli
 
 SPEC = {
     "names": {"type": "list", "elements": "str", "default": []},
+    "policies": {"type": "dict", "default": {}},
 }
 
 
 def read(params: Mapping[str, Any]) -> dict[str, Any]:
     opener = options.Opener(params, VaultCommand)
     store, records = opener.store(), opener.records()
-    return {"secrets": [describe(name, store, records, options.schedule_of(params)) for name in sorted(params["names"]) or store.names()]}
+    names = sorted(params["names"]) or store.names()
+    return {"secrets": [describe(name, store, records, options.schedule_of(params, params["policies"].get(name))) for name in names]}
 
 
 def main() -> None:

@@ -298,6 +298,9 @@ secret:
     late:
       description: Whether it has reached O(max_age_days).
       type: bool
+    max_age_days:
+      description: O(max_age_days).
+      type: float
     next_due:
       description: From when on a rotation may begin, in UTC.
       type: str

@@ -21,7 +21,7 @@ from tests.integration.rotation_world import ROOT
 
 DAY = 86400.0
 RECIPE = policy.recipe("password", 192, policy.ALPHABET, ())
-AGES = {"shop/old": 31, "shop/other": 1, "shop/young": 2}
+AGES = {"shop/old": 31, "shop/other": 1, "shop/strict": 3, "shop/young": 2}
 
 PLAY = """
 - name: Rotate what is asked for
@@ -50,9 +50,9 @@ PLAY = """
     - name: Look what it tells
       ansible.builtin.assert:
         that:
-          - exported.trail | map(attribute='secret') | unique == ['shop/old', 'shop/other', 'shop/young']
-          - exported.trail | selectattr('what', 'equalto', 'completed PUBLISHED') | length == 3
-          - exported.anchors | length == 3
+          - exported.trail | map(attribute='secret') | unique == ['shop/old', 'shop/other', 'shop/strict', 'shop/young']
+          - exported.trail | selectattr('what', 'equalto', 'completed PUBLISHED') | length == 4
+          - exported.anchors | length == 4
 
     - name: Break the chain of a journal
       ansible.builtin.replace: {path: "{{ secret_store_path }}/rotations/shop/other.jsonl", regexp: PUBLISHED, replace: DESTROYED}
@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_rotated_and_its_trail_exported(tmp_path: Path) -> 
     store = FileStore(folder, VaultLibrary(str(key)))
     for name, days in AGES.items():
         store.create(Secret(name, RECIPE, policy.version(policy.generate(RECIPE, "first"), "first", time.time() - days * DAY, "salt")))
-    items = [{"name": name, "allow_auth_gap": True} for name in AGES]
+    items = [{"name": name, "allow_auth_gap": True, **({"max_age_days": 2} if name == "shop/strict" else {})} for name in AGES]
     (tmp_path / "vars.json").write_text(json.dumps({"secret_items": items, "secret_store_path": str(folder), "secret_vault_password_file": str(key)}))
     (tmp_path / "play.yml").write_text(PLAY)
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", f"@{tmp_path}/vars.json", str(tmp_path / "play.yml")]
@@ -90,4 +90,4 @@ def test_what_is_asked_for_is_rotated_and_its_trail_exported(tmp_path: Path) -> 
     broken.write_text(broken.read_text().replace("DESTROYED", "PUBLISHED"))
     begun = {name: [entry["at"] for entry in FileRecords(folder).entries(name) if entry["kind"] == "planned"] for name in AGES}
     assert {name: len(each) for name, each in begun.items()} == dict.fromkeys(AGES, 1)
-    assert sorted(begun, key=lambda name: begun[name]) == ["shop/young", "shop/old", "shop/other"], "each was rotated when it was asked for"
+    assert sorted(begun, key=lambda name: begun[name]) == ["shop/young", "shop/old", "shop/strict", "shop/other"], "each was rotated when it was asked for"

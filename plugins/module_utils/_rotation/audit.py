@@ -18,8 +18,8 @@ check = CATALOG.check
 
 
 @check("high", "It is not older than it may be", "Run playbooks/rotate.yml.")
-def age(secret: Mapping[str, Any], max_age_days: float) -> Told:
-    return secret["age_days"] < max_age_days, f"It is {secret['age_days']:.0f} days old; the limit is {max_age_days:g}."
+def age(secret: Mapping[str, Any]) -> Told:
+    return not secret["late"], f"It is {secret['age_days']:.0f} days old; the limit is {secret['max_age_days']:g}."
 
 
 @check("medium", "No rotation was left halfway", "Run playbooks/rotate.yml again: it ends what was begun.")
@@ -54,7 +54,7 @@ def audit_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
         },
     )
     for each in params["secrets"]:
-        found += CATALOG.examine(each["name"], {"secret": each, "max_age_days": params["max_age_days"]})
+        found += CATALOG.examine(each["name"], {"secret": each})
     return {"findings": [each.as_dict() for each in found]}
 
 

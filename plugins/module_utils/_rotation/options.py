@@ -132,8 +132,15 @@ class Opener:
         return str(given[name])
 
 
-def schedule_of(params: Mapping[str, Any]) -> Schedule:
-    return schedule(*(params[name] for name in SCHEDULE))
+def schedule_of(params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Schedule:
+    """own: what a secret has for itself."""
+    given = {**params, **(own or {})}
+    try:
+        days = [float(given[name]) for name in ("max_age_days", "slack_days", "jitter_days")]
+        windows: list[Mapping[str, Any]] = [dict(each) for each in given["windows"]]
+    except (TypeError, ValueError) as error:
+        raise OpsError(f"The ages of a policy are numbers of days, and its windows are a list of dictionaries: {error}.") from error
+    return schedule(days[0], days[1], days[2], windows)
 
 
 def with_fallbacks(given: Mapping[str, Any]) -> dict[str, Any]:

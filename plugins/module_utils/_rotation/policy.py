@@ -145,6 +145,7 @@ def facts(secret: Secret, rotation: Rotation | None, now: float, schedule: Sched
         "age_days": round(age_days(secret, now), 2),
         "due": schedule.due(created, who, now),
         "late": schedule.late(created, now),
+        "max_age_days": schedule.max_age_days,
         "next_due": told(schedule.next_due(created, who)),
         "strategy": rotation.strategy if rotation is not None else None,
         "consumers": list(rotation.consumers) if rotation is not None else [],

@@ -90,12 +90,13 @@ def schedule(max_age_days: float, slack_days: float, jitter_days: float, windows
 
 
 def _window(given: Mapping[str, Any]) -> Window:
-    begins = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", str(given["begins"]))
-    unknown = [day for day in given["days"] if day not in WEEKDAYS]
-    if begins is None or unknown or not 0 < given["hours"] <= 24:
+    begins = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", str(given.get("begins")))
+    named, hours = given.get("days") or [], float(given.get("hours", 0))
+    unknown = [day for day in named if day not in WEEKDAYS]
+    if begins is None or unknown or not 0 < hours <= 24:
         raise OpsError(f"A window has days of {', '.join(WEEKDAYS)}, begins as HH:MM (UTC, quoted), and more than 0 and at most 24 hours; not {dict(given)}.")
-    days = frozenset(WEEKDAYS.index(day) for day in given["days"] or WEEKDAYS)
-    return Window(days, int(begins[1]) * HOUR + int(begins[2]) * 60, given["hours"] * HOUR)
+    days = frozenset(WEEKDAYS.index(day) for day in named or WEEKDAYS)
+    return Window(days, int(begins[1]) * HOUR + int(begins[2]) * 60, hours * HOUR)
 
 
 def _share(who: str) -> float:

@@ -270,7 +270,10 @@ CASES: dict[str, tuple[Facts, Facts]] = {
     "redis.saved": (info(rdb_last_bgsave_status="ok"), info(rdb_last_bgsave_status="err")),
     "redis.connections": (info(), info(connected_clients=99)),
     "redis.version": (info(), info(redis_version="5.0.3")),
-    "secret.age": ({"secret": {"age_days": 3.0}, "max_age_days": 30.0}, {"secret": {"age_days": 31.0}, "max_age_days": 30.0}),
+    "secret.age": (
+        {"secret": {"age_days": 3.0, "late": False, "max_age_days": 30.0}},
+        {"secret": {"age_days": 31.0, "late": True, "max_age_days": 30.0}},
+    ),
     "secret.rotation": ({"secret": {"state": "STEADY"}}, {"secret": {"state": "BOTH_VALID"}}),
     "secret_store.complete": (secrets("shop/jwt"), secrets()),
     "secret_store.undeclared": (secrets("shop/jwt"), secrets("shop/jwt", "shop/old")),

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.options import schedule_of
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.schedule import DAY, WEEKDAYS, Schedule, schedule, told
 
 PLAIN = Schedule(30, 0, 0)
@@ -102,3 +104,20 @@ def test_a_window_that_cannot_be_is_refused(window: dict[str, object]) -> None:
 def test_what_is_negative_is_refused() -> None:
     with pytest.raises(OpsError, match="cannot be negative"):
         schedule(30, -1, 2, [])
+
+
+GIVEN = {"max_age_days": 30.0, "slack_days": 3.0, "jitter_days": 2.0, "windows": [{"days": ["tue"], "begins": "02:00", "hours": 4.0}]}
+
+
+def test_a_secret_may_have_a_policy_of_its_own() -> None:
+    assert schedule_of(GIVEN) == schedule_of(GIVEN, {"kind": "password", "consumers": ["web-1"]}) == windowed("tue", jitter_days=2)
+    assert schedule_of(GIVEN, {"max_age_days": 7, "windows": []}) == Schedule(7)
+    assert schedule_of(GIVEN, {"slack_days": "1", "jitter_days": 0, "windows": [{"begins": "22:00", "hours": 8}]}) == windowed(
+        *WEEKDAYS, begins="22:00", hours=8, slack_days=1
+    )
+
+
+@pytest.mark.parametrize("own", [{"max_age_days": "a week"}, {"max_age_days": -1}, {"windows": "night"}, {"windows": [{"hours": 4}]}, {"jitter_days": None}])
+def test_a_policy_that_cannot_be_kept_is_refused(own: dict[str, Any]) -> None:
+    with pytest.raises(OpsError, match=r"cannot be negative|numbers of days|A window has days"):
+        schedule_of(GIVEN, own)
