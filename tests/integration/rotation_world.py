@@ -79,6 +79,8 @@ class Place:
     log: Path
     outputs: list[str] = field(default_factory=list)
     name: str = NAME
+    environment: dict[str, str] = field(default_factory=dict)  # of the plays, beside this process's
+    playbook: str = PLAY
 
     @property
     def admin(self) -> Connection:
@@ -133,7 +135,7 @@ class Place:
         (self.folder / "key").write_text("vault\n")
         (self.folder / "key").chmod(0o600)
         playbook = self.folder / "play.yml"
-        playbook.write_text(PLAY)
+        playbook.write_text(self.playbook)
         given = {
             "store_path": str(self.folder / "secrets"),
             "vault_password_file": str(self.folder / "key"),
@@ -151,7 +153,9 @@ class Place:
 
     def play(self, verbs: str, *arguments: str, **variables: Any) -> Played:
         argv = self.command(verbs, *arguments, **variables)
-        done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            argv, cwd=ROOT, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **self.environment}, capture_output=True, text=True, timeout=300, check=False
+        )
         self.outputs.append(done.stdout + done.stderr)
         return Played(done.returncode, self.outputs[-1])
 

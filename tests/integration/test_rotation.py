@@ -27,6 +27,7 @@ from localcloud.shell import wait_until
 from tests import figures
 from tests.integration import backup_servers
 from tests.integration.rotation_world import ADMIN_PASSWORD, NAME, ROOT, Consumers, DirectLogins, Place, found_in, process_list
+from tests.integration.written import Written
 from tests.unit.plugins.module_utils._rotation.worlds import Killed, Saw
 
 LOGINS = 200
@@ -36,7 +37,8 @@ LOGINS = 200
 def place() -> Iterator[Place]:
     with backup_servers.folder() as folder, backup_servers.postgres(folder) as server:
         [log] = folder.glob("pg-*/log")
-        place = Place(folder, server, log)
+        (folder / "written").mkdir()
+        place = Place(folder, server, log, environment=Written(folder / "written").environment())
         options = {"host": "127.0.0.1", "port": server["login_port"], "user": server["login_user"], "password": server["login_password"], "dbname": "postgres"}
         with closing(psycopg2.connect(**options)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
@@ -113,6 +115,7 @@ def test_nobody_is_refused_in_a_rotation_and_nothing_is_shown(place: Place, rota
     stored = "".join(path.read_text() for path in (place.folder / "secrets").rglob("*.yml"))
     places = {"server log": place.log.read_text(), "journal": journal, "store": stored, "process list": "".join(commands)}
     places["ansible -vvv"] = "".join(place.outputs)
+    places |= {f"written: {path}": content for path, content in Written(place.folder / "written").files()}
     leaks = {where: found for where, text in places.items() for value in values if (found := found_in(text, value))}
     assert not found_in(places["ansible -vvv"], ADMIN_PASSWORD)
     planted = found_in(place.log.read_text(), ADMIN_PASSWORD)
@@ -129,6 +132,7 @@ def test_nobody_is_refused_in_a_rotation_and_nothing_is_shown(place: Place, rota
     assert leaks == {}
     assert "SCRAM-SHA-256$" in places["server log"], "the log did not record the statements"
     assert "ansible-playbook" in places["process list"]
+    assert [path for path in places if path.endswith("database.jsonl")], "the files written were not seen"
     assert planted
 
 
