@@ -219,7 +219,7 @@ FAULTS = (
     Fault("pg_dump is killed", "exit code -9", once_dumping(kill_dump)),
     Fault("pg_dump's server processes are ended", "terminating connection|server closed", once_dumping(end_backends), slow=True),
     Fault("the session with the snapshot is ended", "terminat|closed|snapshot", end_truth),
-    Fault("a migration that does not end", "lock timeout", migration("LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE"), slow=True),
+    Fault("a migration that does not end", "lock timeout", migration("LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE")),
     Fault("another host has the lease", "Another run holds", lease_elsewhere, held=True, slow=True, begun=False),
     Fault("the lease was lost before the manifest", "it is given up", lease_lost, held=True, slow=True),
     Fault("the lease was lost after the manifest", "it is given up", lease_lost_after, held=True),

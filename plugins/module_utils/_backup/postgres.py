@@ -38,11 +38,12 @@ SESSION = """
     SET client_encoding = 'UTF8'
 """
 TABLES = f"""
-    SELECT c.oid, n.nspname, c.relname, pg_table_size(c.oid), has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid),
-           c.relkind = 'r'
+    SELECT c.oid, n.nspname, c.relname, has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), c.relkind = 'r'
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND {schema.OWN_RELATION} ORDER BY 1
 """
+# The size of a table waits for who changes its definition: it is asked for only once the tables are locked.
+SIZES = f"SELECT oid, pg_table_size(oid) FROM ({TABLES}) AS listed"
 SEQUENCES = f"""
     SELECT n.nspname, c.relname, s.seqincrement, has_sequence_privilege(c.oid, 'SELECT')
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {schema.OWN_RELATION}
@@ -163,7 +164,7 @@ class Session:
                 self.value("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK_SPACE, purpose))
 
     def preflight(self, connections: int) -> int:
-        """Raise before anything is written when a backup could not be whole; the bytes of all tables.
+        """Raise before anything is written when a backup could not be whole; the bytes of the database.
 
         connections: how many more this run needs.
         """
@@ -171,16 +172,16 @@ class Session:
             raise OpsError(f"The server is PostgreSQL {self.major}; backups need {OLDEST} or later.")
         self.require_direct()
         tables, sequences = self.rows(TABLES), self.rows(SEQUENCES)
-        unreadable = [name(row[1], row[2]) for row in tables if not row[4]] + [name(row[0], row[1]) for row in sequences if not row[3]]
+        unreadable = [name(row[1], row[2]) for row in tables if not row[3]] + [name(row[0], row[1]) for row in sequences if not row[3]]
         if unreadable:
             raise OpsError(f"User {self.database.user} may not read {_some(unreadable)}: grant SELECT, or use the owner.", unreadable=unreadable)
-        hidden = [name(row[1], row[2]) for row in tables if row[5]]
+        hidden = [name(row[1], row[2]) for row in tables if row[4]]
         if hidden:
             raise OpsError(f"Row security hides rows of {_some(hidden)} from {self.database.user}: use a role with BYPASSRLS.", hidden=hidden)
         free = self.value(FREE_CONNECTIONS)
         if free < connections:
             raise OpsError(f"The server has {free} connections left and the backup needs {connections}: lower jobs, or raise max_connections.")
-        return sum(row[3] for row in tables)
+        return int(self.value("SELECT pg_database_size(current_database())"))
 
     def begin_snapshot(self, lock_timeout: int) -> str:
         """Begin the truth session: lock every table against DDL, then take the snapshot, and export it.
@@ -221,8 +222,8 @@ class Session:
         records = self.major >= RECORDS_FROM if like is None else any((table.hash or "").startswith(RECORD) for table in like.tables)
         # Sequences first: the dump reads them later, and one that is ahead loses nothing.
         sequences = tuple(sorted((self._sequence(*row[:3]) for row in self.rows(SEQUENCES)), key=lambda sequence: sequence.name))
-        tables = [row for row in self.rows(TABLES) if row[6]]
-        hashed = [row[0] for row in tables if hash_limit is None or row[3] <= hash_limit]
+        tables, sizes = [row for row in self.rows(TABLES) if row[5]], dict(self.rows(SIZES))
+        hashed = [row[0] for row in tables if hash_limit is None or sizes[row[0]] <= hash_limit]
         rows = self._row_hashes(hashed) if records else dict.fromkeys(hashed, 'hashtextextended(t::text COLLATE "C", 0)')
         counted = tuple(sorted((self._table(row[1], row[2], rows.get(row[0]), records) for row in tables), key=lambda table: table.name))
         objects, objects_hash = self._large_objects(hash_limit)
