@@ -43,6 +43,10 @@ options:
     description:
       - The file with the password that encrypts the store.
     type: path
+  age_key_file:
+    description:
+      - The file with the private key of age that opens the store.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -78,6 +82,7 @@ SPEC = {
     "declared": {"type": "list", "elements": "str", "required": True},
     "store_path": {"type": "path"},
     "vault_password_file": {"type": "path", "no_log": False},
+    "age_key_file": {"type": "path", "no_log": False},
 }
 
 

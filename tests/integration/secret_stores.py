@@ -55,6 +55,7 @@ class Servers:
             "secrets_manager": {**keys, "bucket": BUCKET},
         }
         (folder / "age-key").write_text(AGE_KEY)
+        (folder / "age-key").chmod(0o600)
         return {
             "store": {"kind": kind, "prefix": folder.name, **given[kind]},
             "store_path": str(folder / "secrets"),

@@ -38,7 +38,7 @@ def undeclared(secrets: Sequence[Mapping[str, Any]], declared_names: Sequence[st
     return nothing_of([f"{each['name']} is not declared" for each in secrets if each["name"] not in declared_names], "Nothing is.")
 
 
-@STORE.check("critical", "The store's files are their owner's alone", "chmod -R go= the store and the file of its password.")
+@STORE.check("critical", "The store's files are their owner's alone", "chmod -R go= the store and the file of its password or key.")
 def files(open_files: Sequence[str]) -> Told:
     return nothing_of(list(open_files), "None of them is open to others.")
 
@@ -50,7 +50,7 @@ def audit_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
         {
             "secrets": params["secrets"],
             "declared_names": params["declared"],
-            **gather({"open_files": lambda: _open([path for path in (params["store_path"], params["vault_password_file"]) if path])}),
+            **gather({"open_files": lambda: _open([params[name] for name in ("store_path", "vault_password_file", "age_key_file") if params[name]])}),
         },
     )
     for each in params["secrets"]:

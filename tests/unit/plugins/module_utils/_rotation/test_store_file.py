@@ -9,11 +9,13 @@ import stat
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.audit import audit_secrets
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
@@ -156,3 +158,14 @@ def test_a_wrong_key_is_said(tmp_path: Path, key: str) -> None:
 def test_a_missing_key_is_said(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="There is no vault password file"):
         VaultCommand(str(tmp_path / "none")).encrypt("x")
+
+
+@pytest.mark.parametrize("name", ["store_path", "vault_password_file", "age_key_file"])
+def test_an_audit_finds_what_others_can_read(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "of-the-store"
+    file.write_text("a key")
+    nothing: dict[str, Any] = {"subject": "store", "secrets": [], "declared": [], "store_path": None, "vault_password_file": None, "age_key_file": None}
+    for mode, verdict in ((0o644, "fail"), (0o600, "pass")):
+        file.chmod(mode)
+        found = audit_secrets({**nothing, name: str(tmp_path if name == "store_path" else file)})["findings"]
+        assert [each["verdict"] for each in found if each["id"] == "secret_store.files"] == [verdict]
