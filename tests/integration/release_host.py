@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from localcloud.shell import wait_until
 from tests import figures
 from tests.integration.remote_modules import RemoteModules
 from tests.load.client import Load, Report, sent
@@ -63,9 +64,7 @@ class ReleaseHost:
         self._key = key
         self._work = work
         self._shell = ["ssh", "-i", str(key), "-S", str(work / "ssh"), *SSH_OPTIONS.split(), f"root@{address}"]
-        # One connection for all; a host that restarted is asked over new ones.
-        master = [*self._shell, "-M", "-f", "-N", "-o", "ServerAliveInterval=5"]
-        subprocess.run(master, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.connect()
         slots = {"a": 20000, "b": 20100}
         collections = work / "collections" / "ansible_collections" / "groundcrew"
         collections.mkdir(parents=True)
@@ -89,9 +88,26 @@ class ReleaseHost:
             "compose_app_bake_seconds": 1,
         }
 
+    def connect(self) -> None:
+        """One connection for all; a host that restarted needs a new one, else it is asked over one for each command."""
+        self._disconnect()
+        master = [*self._shell, "-M", "-f", "-N", "-o", "ServerAliveInterval=5"]
+
+        def connected() -> bool:
+            return subprocess.run(master, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+        wait_until(f"SSH on {self.address}", connected, seconds=60, pause=0.3)
+
+    def _disconnect(self) -> None:
+        subprocess.run([*self._shell, "-O", "exit"], check=False, capture_output=True)
+
     def close(self) -> None:
         self._modules.close()
-        subprocess.run([*self._shell, "-O", "exit"], check=False, capture_output=True)
+        self._disconnect()
+
+    def begun(self, command: str) -> subprocess.Popen[str]:
+        """A command that goes on beside the test."""
+        return subprocess.Popen([*self._shell, command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def ssh(self, command: str, *, check: bool = True, stdin: str | None = None) -> str:
         done = subprocess.run([*self._shell, command], input=stdin, capture_output=True, text=True, check=False, timeout=300)
@@ -140,8 +156,8 @@ class ReleaseHost:
         """The module that a verb of the role compose_app runs, with the arguments that the role gives to it, and without a play."""
         return self.ended(self.start(verb, check=check, **variables))
 
-    def start(self, verb: str, *, check: bool = False, **variables: Any) -> subprocess.Popen[str]:
-        return self._modules.begin(verb, {**self._variables, **variables}, check=check)
+    def start(self, verb: str, *, check: bool = False, under: str = "", **variables: Any) -> subprocess.Popen[str]:
+        return self._modules.begin(verb, {**self._variables, **variables}, check=check, under=under)
 
     def ended(self, process: subprocess.Popen[str]) -> Ran:
         result = self._modules.end(process)

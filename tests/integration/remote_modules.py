@@ -61,12 +61,13 @@ class RemoteModules:
     def close(self) -> None:
         self._asking.communicate()
 
-    def begin(self, verb: str, variables: Mapping[str, Any], *, check: bool = False) -> subprocess.Popen[str]:
+    def begin(self, verb: str, variables: Mapping[str, Any], *, check: bool = False, under: str = "") -> subprocess.Popen[str]:
+        """under: what the shell there puts before the command."""
         assert self._asking.stdin and self._asking.stdout
         self._asking.stdin.write(json.dumps({"verb": verb, "variables": variables}) + "\n")
         self._asking.stdin.flush()
         asked = json.loads(self._asking.stdout.readline())
-        command = [*self._shell, f"python3 {FOLDER}/run.py {asked['module']}"]
+        command = [*self._shell, f"{under} python3 {FOLDER}/run.py {asked['module']}"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdin
         process.stdin.write(json.dumps({**asked["arguments"], "_ansible_check_mode": check, "_ansible_diff": True}))

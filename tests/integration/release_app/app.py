@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An application that is as rude as one can be: it exits at once when it is told to end.
 
-GRACEFUL=1 lets it finish what is in flight first, START_SECONDS has it listen late. /socket is a WebSocket that ticks until it is cut.
+GRACEFUL=1 lets it finish what is in flight first, START_SECONDS has it listen late, SLOW_SECONDS is how long /slow takes. /socket is a
+WebSocket that ticks until it is cut.
 """
 
 import base64
@@ -39,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         body = {"release": RELEASE, "greeting": os.environ.get("GREETING"), "secret": os.path.exists(secret)}
         time.sleep(float(os.environ.get("DELAY_SECONDS", "0")))
         if self.path == "/slow":
-            time.sleep(0.3)
+            time.sleep(float(os.environ.get("SLOW_SECONDS", "0.3")))
         text = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("X-Release", RELEASE)
