@@ -326,11 +326,14 @@ def told_of(pid: str) -> Iterator[str]:
 def found_in(text: str, value: str) -> list[str]:
     """Under which encodings a value is in a text."""
     shifted = [base64.b64encode(b" " * shift + value.encode())[4 * bool(shift) : -4].decode() for shift in range(3)]
+    escaped = json.dumps(value)[1:-1]
     forms = {
         "raw": [value],
         "base64": shifted,
         "hexadecimal": [value.encode().hex()],
         "url": [urllib.parse.quote(value, safe="")],
-        "json": [json.dumps(value)[1:-1]],
+        "json": [escaped],
+        "json in json": [json.dumps(escaped)[1:-1]],
+        "json in a program": [repr(escaped)[1:-1]],  # as Ansible puts a module's options into its file
     }
     return [name for name, spellings in forms.items() if any(spelling in text for spelling in spellings)]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -159,6 +160,9 @@ def test_a_search_finds_every_encoding() -> None:
     value = 'k"y/with+signs=&'
     for text in (value, "a5a" + value.encode().hex(), '"k\\"y/with+signs=&"', "x=k%22y%2Fwith%2Bsigns%3D%26&"):
         assert found_in(text, value)
+    options = json.dumps({"password": value})
+    assert "json in json" in found_in(json.dumps({"args": options}), value)
+    assert "json in a program" in found_in(f"ARGS = {options!r}", value)
     for prefix in ("", "a", "ab"):
         assert "base64" in found_in(base64.b64encode(f"{prefix}{value} and more".encode()).decode(), value)
 
