@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State, differences
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock, wait_for
 
 STATE = Path("/var/lib/groundcrew/secret_service")
@@ -69,7 +69,9 @@ class ServiceSecret:
 
     def apply(self, planned: Plan) -> None:
         wanted = self._wanted
-        self._write()  # also one that is as it should be: a process that began after a time that is not known proves nothing
+        # Also one that is as it should be, but nobody knows since when. Otherwise it stays: another unit may have begun to read it.
+        if differences(self._file(), {key: value for key, value in (planned.after or {}).items() if key != "acknowledged"}) or self._since() is None:
+            self._write()
         # Either starts one that is not active.
         self._runner.run(["systemctl", "reload-or-restart" if wanted.action == "reload" else "restart", wanted.unit], timeout=max(wanted.timeout, 1.0))
         try:
@@ -117,13 +119,16 @@ class ServiceSecret:
         unit = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
         if unit.get("ActiveState") != "active":
             return False
+        since = self._since()
+        return since is not None and bool(since["boot"] != _boot() or int(unit["ExecMainStartTimestampMonotonic"]) / 1e6 > since["at"])
+
+    def _since(self) -> dict[str, Any] | None:
+        """When we wrote the file; None where a run was killed meanwhile, or somebody else wrote it."""
         try:
-            written = json.loads(self._written.read_text(encoding="utf-8"))
+            written: dict[str, Any] = json.loads(self._written.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return False  # somebody else wrote the file
-        if written["at"] is None:
-            return False
-        return bool(written["boot"] != _boot() or int(unit["ExecMainStartTimestampMonotonic"]) / 1e6 > written["at"])
+            return None
+        return written if written["at"] is not None else None
 
 
 def _digest(content: bytes, salt: str) -> str:

@@ -135,3 +135,13 @@ def test_a_unit_that_began_with_the_machine_has_read_the_file(unit: Unit, monkey
 def test_a_reload_without_a_word_of_the_unit_is_refused(unit: Unit) -> None:
     with pytest.raises(OpsError, match=r"A reload of shop\.service proves nothing"):
         give(unit, "first-value", FIRST, action="reload")
+
+
+def test_two_units_may_read_one_file(unit: Unit) -> None:
+    other = Unit(unit.path, unit.clock)
+    for each in (unit, other):
+        assert give(each, "first-value", FIRST).changed
+    assert not give(unit, "first-value", FIRST).changed
+    assert give(unit, "second-value", SECOND).changed
+    assert give(other, "second-value", SECOND).changed, "it began before the file was written"
+    assert not give(unit, "second-value", SECOND).changed
