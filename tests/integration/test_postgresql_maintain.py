@@ -171,3 +171,14 @@ def test_it_gives_way_to_whoever_waits_for_it(server: dict[str, Any]) -> None:
     assert answer["longest_wait_ms"] > 0 and "REINDEX INDEX CONCURRENTLY public.busy_pkey" in answer["statements"][-1]
     assert invalid(server) == [] and maintain(server)["changed"] is False
     sql(server, "DROP TABLE busy")
+
+
+def test_a_table_that_somebody_changes_is_waited_for_no_longer_than_others_wait(server: dict[str, Any]) -> None:
+    sql(server, "CREATE TABLE locked (id int)")
+    with session(server) as migration:
+        migration.execute("BEGIN")
+        migration.execute("LOCK TABLE locked")
+        answer = module("postgresql_maintain", {**server, "max_wait_ms": 200}, check=True)
+    assert answer["failed"] and "Another session came first in postgres" in answer["msg"] and "Run again" in answer["msg"], answer
+    assert not maintain(server, check=True)["changed"]
+    sql(server, "DROP TABLE locked")

@@ -73,7 +73,7 @@ class Maintenance:
                 try:
                     self._do(quiet, act)
                 except GaveWay as gave_way:
-                    failed.append(f"{act} - given up {ATTEMPTS} times, for what others did: {gave_way}")
+                    failed.append(f"{act} - given up {ATTEMPTS} times: {gave_way.message}")
                 except Exception as error:
                     if getattr(error, "pgcode", None) is None:
                         raise
@@ -110,12 +110,16 @@ class Maintenance:
 
     def _sweep(self, quiet: Quiet) -> None:
         """Remove what a REINDEX that was given up left, and see what is still over a limit, and why."""
-        _tables, _indexes, acts, self._left, holder = self._measured(quiet)
+        try:
+            _tables, _indexes, acts, self._left, holder = self._measured(quiet)
+        except GaveWay as gave_way:
+            self._left = [f"What is left was not measured. {gave_way.message}"]
+            return
         for act in (each for each in acts if "DROP" in each.words):
             try:
                 quiet.run(sql.SQL(act.words).format(sql.Identifier(*act.target)), waits=True)
             except GaveWay as gave_way:
-                self._left.append(f"{act} - {gave_way}")
+                self._left.append(f"{act} - {gave_way.message}")
         because = f" - rows stay because of {holder}." if holder else ""
         self._left += [f"{act}{because}" for act in acts if "VACUUM" in act.words]
 

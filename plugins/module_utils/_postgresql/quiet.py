@@ -28,8 +28,8 @@ ALONE = 0x67726F756E64
 _WAITING = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
 
 
-class GaveWay(Exception):
-    """A statement was given up for the sake of another session."""
+class GaveWay(OpsError):
+    """A statement was given up for the sake of another session, or did not get a lock that one holds."""
 
 
 class Quiet:
@@ -85,7 +85,8 @@ class Quiet:
                 if not done.done():
                     self._worker.cancel()
                 if getattr(error, "pgcode", None) in (CANCELED, NO_LOCK):
-                    raise GaveWay(" ".join(str(error).split())) from error
+                    said = " ".join(str(error).split())
+                    raise GaveWay(f"Another session came first in {self._connection.database} ({said}). Run again when less goes on.") from error
                 raise
 
     def _look(self, since: dict[int, float]) -> dict[int, float]:
