@@ -1,7 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Upkeep without Ansible, for systemd timers: ``python3 -m ...module_utils._upkeep.cli disk|docker|tables --config FILE``.
+"""Upkeep without Ansible, for systemd timers: ``python3 -m ...module_utils._upkeep.cli VERB --config FILE``.
 
 The configuration is a JSON file, mode 0400, with the options of the module under their names. What came of a run is printed as JSON, which the
 record of the timer keeps; one that failed says why on standard error, and by its exit code.
@@ -16,32 +16,29 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.port import Operation
 from ansible_collections.groundcrew.ops.plugins.module_utils._core import program
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.audit_facts import Host
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.forecast import Sampling
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql.maintain import Maintenance
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.clearing import Clearing
-
-
-class Operation(Protocol):
-    """A verb, as modules perform it."""
-
-    def plan(self) -> Plan: ...
-
-    def apply(self, planned: Plan) -> Mapping[str, Any]: ...
-
-    def result(self, planned: Plan) -> Mapping[str, Any]: ...
+from ansible_collections.groundcrew.ops.plugins.module_utils._upkeep.logs import Archiving, Proving
 
 
 def disk(params: Mapping[str, Any]) -> Operation:
     return Sampling(params, Host().file_systems())
 
 
-OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {"disk": disk, "docker": Clearing, "tables": Maintenance}
+OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Operation]] = {
+    "disk": disk,
+    "docker": Clearing,
+    "logs-archive": Archiving,
+    "logs-verify": Proving,
+    "tables": Maintenance,
+}
 # What works without being told anything.
 SELF_EXPLAINING = ("disk", "docker")
 
