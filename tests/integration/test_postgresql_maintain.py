@@ -52,15 +52,14 @@ def maintain(server: dict[str, Any], *, check: bool = False, **more: Any) -> dic
     return answer
 
 
-def by_timer(server: dict[str, Any], folder: Path) -> dict[str, Any]:
+def timer(server: dict[str, Any], folder: Path) -> subprocess.Popen[str]:
     """As a timer does it: from the archive of code, with a configuration."""
     config, archive = folder / "tables.json", folder / "code.zip"
     config.write_text(json.dumps({**server, **LIMITS, "ca_cert": None}))
     config.chmod(0o400)
     subprocess.run([sys.executable, ROOT / "roles/maintenance/files/pack.py", ROOT / "plugins/module_utils", archive], check=True)
     program = [sys.executable, "-m", "ansible_collections.groundcrew.ops.plugins.module_utils._upkeep.cli", "tables", "--config", str(config)]
-    said = subprocess.run(program, env={**os.environ, "PYTHONPATH": str(archive)}, cwd=folder, check=True, capture_output=True, text=True).stdout
-    return dict(json.loads(said))
+    return subprocess.Popen(program, env={**os.environ, "PYTHONPATH": str(archive)}, cwd=folder, stdout=subprocess.PIPE, text=True)
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -136,7 +135,8 @@ def test_an_index_that_a_broken_reindex_left_is_removed(server: dict[str, Any], 
         assert maintain(server, check=True)["statements"] == []
     foretold = maintain(server, check=True)["statements"]
     assert len(foretold) == 1 and foretold[0].startswith("DROP INDEX CONCURRENTLY IF EXISTS public.left_over_pkey_ccnew: left behind by a REINDEX")
-    assert by_timer(server, tmp_path)["statements"] == foretold
+    with timer(server, tmp_path) as done:
+        assert json.loads(done.communicate()[0])["statements"] == foretold
     assert invalid(server) == [] and sql(server, "SELECT 'mine_ccnew'::regclass::text") == [("mine_ccnew",)]
     sql(server, "DROP TABLE left_over")
 
@@ -182,3 +182,27 @@ def test_a_table_that_somebody_changes_is_waited_for_no_longer_than_others_wait(
     assert answer["failed"] and "Another session came first in postgres" in answer["msg"] and "Run again" in answer["msg"], answer
     assert not maintain(server, check=True)["changed"]
     sql(server, "DROP TABLE locked")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_nothing_at_work(server: dict[str, Any], tmp_path: Path) -> None:
+    sql(server, "CREATE TABLE killed (id bigint PRIMARY KEY)", "INSERT INTO killed SELECT generate_series(1, 40000)", "VACUUM ANALYZE killed")
+    sql(server, "DELETE FROM killed WHERE id % 4 <> 0", "VACUUM ANALYZE killed")
+    ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'groundcrew.ops'"
+    with session(server) as reader:
+        # Its snapshot keeps the REINDEX from its end.
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")
+        with timer(server, tmp_path) as run:
+            until(lambda: bool(invalid(server)) or run.poll() is not None)
+            assert run.poll() is None and sql(server, ours)
+            run.kill()
+        until(lambda: not sql(server, ours))
+    assert invalid(server) == ["killed_pkey_ccnew"]
+    done = maintain(server)["statements"]
+    assert [line.split(":")[0] for line in done] == [
+        "DROP INDEX CONCURRENTLY IF EXISTS public.killed_pkey_ccnew",
+        "REINDEX INDEX CONCURRENTLY public.killed_pkey",
+    ]
+    assert invalid(server) == [] and not maintain(server)["changed"]
+    sql(server, "DROP TABLE killed")
