@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -111,7 +112,7 @@ class Measure:
             with suppress(GaveWay):
                 [(leaves, density, unused)] = self._ask(question.format(_quoted(self._schema)), (oid,))
                 # An index without a row has a density that is no number.
-                full = 0.0 if density != density else min(density / fillfactor, 1.0)
+                full = 0.0 if math.isnan(density) else min(density / fillfactor, 1.0)
                 waste = waste_after_vacuum(size, int((leaves * (1 - full) + unused) * self._page), table.live, table.dead)
         elif all(width is not None for width, _alignment, _varies, _nulls in columns) and (rows >= 0 or not partial):
             # A whole index has the rows of its table, of which the server keeps count; that of a part is as old as the last VACUUM or ANALYZE.
