@@ -125,17 +125,17 @@ class Generator:
                 self.report.failures[type(error).__name__] += 1
                 _close(streams)
                 streams = None
-                continue
+            else:
+                self.report.statuses[status] += 1
+                if status >= 500:
+                    self.report.failures[f"HTTP {status}"] += 1
+                if "x-release" in headers:
+                    self.report.releases[headers["x-release"]] += 1
+                if headers.get("connection", "").lower() == "close":
+                    _close(streams)
+                    streams = None
             finally:
                 self.report.times.append(time.monotonic() - began)
-            self.report.statuses[status] += 1
-            if status >= 500:
-                self.report.failures[f"HTTP {status}"] += 1
-            if "x-release" in headers:
-                self.report.releases[headers["x-release"]] += 1
-            if headers.get("connection", "").lower() == "close":
-                _close(streams)
-                streams = None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._load.pause)
         _close(streams)

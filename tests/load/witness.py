@@ -13,9 +13,11 @@ import time
 class Witness(threading.Thread):
     """Asks the application over and over and remembers when which release answered."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, pause: float = 0.0) -> None:
+        """pause: seconds between an answer and the next question."""
         super().__init__(daemon=True)
         self._address = address
+        self._pause = pause
         self._over = threading.Event()
         self._answers: list[tuple[float, str | None]] = []
 
@@ -31,10 +33,14 @@ class Witness(threading.Thread):
                 time.sleep(0.02)
                 continue
             self._answers.append((time.time(), answer.getheader("X-Release")))
+            time.sleep(self._pause)
 
     def stop(self) -> None:
         self._over.set()
         self.join()
+
+    def saw(self, release: str | None, since: float) -> bool:
+        return any(at >= since and served == release for at, served in self._answers)
 
     def seconds(self, release: str | None, since: float) -> float:
         """Until a release answered."""
