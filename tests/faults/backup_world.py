@@ -91,7 +91,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         params = {**database, **store, "endpoint_url": proxy.url, "prefix": "faults", "signing_key": KEY}
         with Session(settings.database(params)) as session:
             session.rows("CREATE DATABASE shop")
-        params.update(login_db="shop", staging_dir=str(tmp_path_factory.mktemp("staging")), lock_timeout=1, stall_seconds=5.0)
+        params.update(login_db="shop", staging_dir=str(tmp_path_factory.mktemp("staging")), lock_timeout=1, stall_seconds=15.0)
         with Session(settings.database(params)) as session:
             session.rows(NOISE)
         yield World(params, proxy)

@@ -69,13 +69,16 @@ def once_dumping(act: Callable[[World, dump.Child], None]) -> Callable[[World, p
             return child
 
         def when_copying(child: dump.Child) -> None:
-            while not child.ended:
-                if world.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%'"):
+            with Session(settings.database(world.params)) as watch:
+                # It works in the moments between two looks only, so that none comes too late.
+                while not child.ended:
                     child.pause()
-                    act(world, child)
+                    if copying := watch.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%'"):
+                        act(world, child)
                     child.resume()
-                    return
-                time.sleep(0.005)
+                    if copying:
+                        return
+                    time.sleep(0.005)
 
         patch.setattr(dump, "start_dump", started)
 
