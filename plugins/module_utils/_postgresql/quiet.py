@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -57,7 +57,12 @@ class Quiet:
                 if worker.server_version >= 140000:
                     # A run that was killed leaves nothing at work in the server.
                     cursor.execute("SET client_connection_check_interval = '1s'")
-            yield
+            try:
+                yield
+            finally:
+                # A session that is closed ends a moment later, and the next one would find its lock.
+                with suppress(Exception), worker.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", (ALONE,))
 
     @property
     def server_version(self) -> int:
@@ -70,7 +75,7 @@ class Quiet:
         Raises GaveWay.
         """
         with self._worker.cursor() as cursor, ThreadPoolExecutor(1) as pool:
-            cursor.execute("SET lock_timeout = %s", (int(1000 * (self._patience if waits else self._max_wait / 2)),))
+            cursor.execute("SET lock_timeout = %s", (max(int(1000 * (self._patience if waits else self._max_wait / 2)), 1),))
             # Until the statement has ended nothing else uses the worker's session.
             done = pool.submit(cursor.execute, statement, values)
             try:

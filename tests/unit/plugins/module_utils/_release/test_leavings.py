@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed
@@ -64,6 +64,7 @@ def hosts(draw: st.DrawFn) -> tuple[State, dict[str, str], Engine]:
 rules = st.builds(Rules, st.floats(0, 50), st.booleans(), st.sampled_from(["none", "unnamed", "unused"]), st.booleans(), st.booleans())
 
 
+@settings(deadline=None)
 @given(hosts(), rules)
 def test_nothing_goes_that_is_needed(host: tuple[State, dict[str, str], Engine], rules: Rules) -> None:
     state, seats, engine = host
