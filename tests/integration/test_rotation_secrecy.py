@@ -117,16 +117,16 @@ def test_nothing_is_shown_by_what_fails_or_runs_asynchronously(place: Place, tmp
     assert place.secret.current != before, "the database's rotation was to begin before the other failed"
     acknowledged = [{"consumer": "shop", "fingerprint": place.secret.current.fingerprint}]
     assert watch.play("rotate", phase="finish", names=["shop/database"], acknowledged=acknowledged).rc == 0
-    values = [PLANTED, REFUSED, str(made.current.value), before.part("password"), place.secret.current.part("password"), ADMIN_PASSWORD]
+    values = [PLANTED, REFUSED, str(made.current.value), before.part("password"), place.secret.current.part("password")]
 
     places = watch.places()
     assert [path for path in places if ".ansible_async" in path], "no file of an asynchronous task was seen"
-    leaks = watch.leaks(values[:-1])
+    leaks = {**watch.leaks(values), **administrators(watch)}
 
     # The control: Ansible keeps a module with its options in a file for a while, unless it sends it through the connection.
     careless = watched(place, tmp_path, "careless", issuer)
     assert careless.play("verify", playbook=PLAY.replace("      loop:", "      vars: {ansible_pipelining: false}\n      loop:", 1)).rc == 0
-    red = careless.leaks(values)
+    red = administrators(careless)
     figures.record(
         "rotation.leaks",
         len(leaks),
@@ -148,6 +148,11 @@ def test_a_value_given_to_an_asynchronous_module_is_found(place: Place, tmp_path
     place.store.delete("shop/generated")
     watch.play("none", playbook=ASYNC, given=PLANTED)
     assert [where for where in watch.leaks([PLANTED]) if "AnsiballZ" in where]
+
+
+def administrators(watch: Watch) -> dict[str, list[str]]:
+    """The administrator's password, which the world that was made around the test left in the server's log."""
+    return {where: found for where, found in watch.leaks([ADMIN_PASSWORD]).items() if not where.startswith("server: ")}
 
 
 def watched(place: Place, tmp_path: Path, name: str, issuer: Issuer) -> Watch:
