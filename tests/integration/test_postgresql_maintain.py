@@ -36,7 +36,11 @@ def session(server: dict[str, Any]) -> Iterator[Any]:
     connection = psycopg2.connect(host="127.0.0.1", port=server["login_port"], user="groundcrew", password=PASSWORD, dbname="postgres")
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
-        yield cursor
+        try:
+            yield cursor
+        finally:
+            # A session that is closed ends a moment later, and what it held is not free before.
+            cursor.execute("ROLLBACK")
 
 
 def sql(server: dict[str, Any], *statements: str) -> list[tuple[Any, ...]]:
@@ -70,6 +74,20 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def stir(server: dict[str, Any], name: str, statement: str, column: str, count: int) -> None:
+    """Change rows, and wait until the server has counted them, which it does in its own time."""
+    sql(server, statement)
+    until(lambda: sql(server, f"SELECT {column} FROM pg_stat_user_tables WHERE relname = '{name}'") == [(count,)])
+
+
+def bloated(server: dict[str, Any], name: str) -> None:
+    """A table whose key has far more room than it needs."""
+    sql(server, f"CREATE TABLE {name} (id bigint PRIMARY KEY)")
+    stir(server, name, f"INSERT INTO {name} SELECT generate_series(1, 40000)", "n_live_tup", 40000)
+    stir(server, name, f"DELETE FROM {name} WHERE id % 4 <> 0", "n_dead_tup", 30000)
+    sql(server, f"VACUUM ANALYZE {name}")
+
+
 def invalid(server: dict[str, Any]) -> list[str]:
     return [name for (name,) in sql(server, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")]
 
@@ -77,14 +95,15 @@ def invalid(server: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("exact", [False, True])
 def test_what_needs_it_is_done_once(server: dict[str, Any], exact: bool) -> None:
     name = f"orders_{exact}".lower()
-    sql(server, f"CREATE TABLE {name} (id bigint PRIMARY KEY, item text)", f"INSERT INTO {name} SELECT n, md5(n::text) FROM generate_series(1, 40000) n")
+    sql(server, f"CREATE TABLE {name} (id bigint PRIMARY KEY, item text)")
+    stir(server, name, f"INSERT INTO {name} SELECT n, md5(n::text) FROM generate_series(1, 40000) n", "n_live_tup", 40000)
     if exact:
         sql(server, "CREATE EXTENSION IF NOT EXISTS pgstattuple")
     first = maintain(server)
     assert [line.split(":")[0] for line in first["statements"]] == [f"ANALYZE public.{name}"], first
     assert maintain(server)["changed"] is False, "the control: nothing is over a limit"
 
-    sql(server, f"DELETE FROM {name} WHERE id % 4 <> 0")
+    stir(server, name, f"DELETE FROM {name} WHERE id % 4 <> 0", "n_dead_tup", 30000)
     before = sql(server, f"SELECT pg_relation_size('{name}_pkey')")
     foretold = maintain(server, check=True)
     assert [line.split(":")[0] for line in foretold["statements"]] == [
@@ -143,8 +162,7 @@ def test_an_index_that_a_broken_reindex_left_is_removed(server: dict[str, Any], 
 
 def test_it_gives_way_to_whoever_waits_for_it(server: dict[str, Any]) -> None:
     """A REINDEX that cannot end, because of an old snapshot, holds a lock that a change of the table waits for."""
-    sql(server, "CREATE TABLE busy (id bigint PRIMARY KEY)", "INSERT INTO busy SELECT generate_series(1, 40000)", "VACUUM ANALYZE busy")
-    sql(server, "DELETE FROM busy WHERE id % 4 <> 0", "VACUUM ANALYZE busy")
+    bloated(server, "busy")
     building = "SELECT count(*) FROM pg_locks WHERE relation = 'busy'::regclass AND mode = 'ShareUpdateExclusiveLock' AND granted"
 
     def at_work() -> bool:
@@ -186,8 +204,7 @@ def test_a_table_that_somebody_changes_is_waited_for_no_longer_than_others_wait(
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_leaves_nothing_at_work(server: dict[str, Any], tmp_path: Path) -> None:
-    sql(server, "CREATE TABLE killed (id bigint PRIMARY KEY)", "INSERT INTO killed SELECT generate_series(1, 40000)", "VACUUM ANALYZE killed")
-    sql(server, "DELETE FROM killed WHERE id % 4 <> 0", "VACUUM ANALYZE killed")
+    bloated(server, "killed")
     ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'groundcrew.ops'"
     with session(server) as reader:
         # Its snapshot keeps the REINDEX from its end.
