@@ -18,7 +18,7 @@ import pytest
 
 from tests import figures
 from tests.integration.backup_servers import PASSWORD, folder, postgres, server_folder
-from tests.integration.test_postgresql_maintain import invalid, maintain, session, sql, until
+from tests.integration.test_postgresql_maintain import invalid, maintain, session, sql, stir, until
 
 
 class Waits:
@@ -69,7 +69,7 @@ def test_nobody_waits_longer_than_the_limit() -> None:
     with folder() as place, postgres(place, settings="-c autovacuum=off -c max_wal_size=8GB -c max_parallel_maintenance_workers=0") as server:
         argv = [shutil.which("pgbench") or str(server_folder() / "pgbench"), "-h", "127.0.0.1", "-p", str(server["login_port"]), "-U", "groundcrew"]
         subprocess.run([*argv, "-i", "-q", "-s", "30", "postgres"], env={"PGPASSWORD": PASSWORD}, check=True, capture_output=True)
-        sql(server, "DELETE FROM pgbench_accounts WHERE aid % 4 <> 0")
+        stir(server, "pgbench_accounts", "DELETE FROM pgbench_accounts WHERE aid % 4 <> 0", "n_dead_tup", 2_250_000)
         with traffic(server), Waits(server) as control:
             sql(server, "SET maintenance_work_mem = '4MB'", "BEGIN", "REINDEX TABLE pgbench_accounts", "ROLLBACK")
         assert control.longest > 0.2, "the control has nobody waiting"
