@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,13 @@ class World:
         collection = work / "ansible_collections" / "groundcrew" / "ops"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(Path(__file__).resolve().parents[2])
+
+    def say(self, command: str) -> str:
+        """What a command says on the host."""
+        host = json.loads(self.inventory.read_text())["all"]
+        options = [*shlex.split(host["vars"]["ansible_ssh_common_args"]), "-o", "LogLevel=ERROR", "-i", host["vars"]["ansible_ssh_private_key_file"]]
+        ssh = ["ssh", *options, f"root@{host['hosts'][NAME]['ansible_host']}", command]
+        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
 
     def play(self, role: str, verb: str = "main", **variables: Any) -> Path:
         tasks = [{"name": "Apply the role", "ansible.builtin.include_role": {"name": role, "tasks_from": verb}, "vars": variables}]
@@ -131,6 +140,22 @@ def test_maintenance(world: World) -> None:
     assert "Start the timers" in world.truthful("groundcrew.ops.maintenance", **declared, maintenance_presets=["apt-cache"])
     fewer = world.run("groundcrew.ops.maintenance", **declared, maintenance_presets=[])
     assert {task.partition(" : ")[2] for _host, task in fewer.changed} == {"Stop the timers that are not declared", "Delete the units that are not declared"}
+
+
+@pytest.mark.slow
+def test_a_calendar_does_what_the_host_is_prepared_for(world: World) -> None:
+    archive = {"paths": ["/var/log/nowhere/*.gz"], "bucket": "logs", "access_key": "a", "secret_key": "never shown"}
+    calendars: dict[str, Any] = {"maintenance_presets": ["disk-forecast", "weekly", "monthly"], "maintenance_code": True, "maintenance_logs": archive}
+    done = world.run("groundcrew.ops.maintenance", **calendars)
+    assert done.rc == 0 and "never shown" not in done.output, done.failed
+    # Nobody prepared tables and an engine: that has nothing to do. What needs no more than the code is done, and recorded.
+    world.say("systemctl start groundcrew-disk-forecast.service groundcrew-postgresql-tables.service groundcrew-docker-prune.service")
+    records = "/var/lib/groundcrew/maintenance"
+    assert json.loads(world.say(f"cat {records}/disk-forecast.json"))["outcome"] == "ok"
+    assert not {"postgresql-tables.json", "docker-prune.json"} & set(world.say(f"ls {records}").split())
+    sample = json.loads(world.say("tail --lines=1 /var/lib/groundcrew/disk.jsonl"))
+    assert sample["file_systems"]["/"]["size"] > sample["file_systems"]["/"]["used"] > 0
+    assert world.say("stat --format=%a /etc/groundcrew/maintenance/logs.json").strip() == "400"
 
 
 def test_calendar_that_cannot_be_read_is_refused_first(world: World) -> None:
