@@ -21,6 +21,6 @@ const worker = new Worker(
 worker.on("error", (error) => console.log(error.message));
 
 process.on("SIGTERM", async () => {
-  if (!process.env.RUDE) await worker.close();
+  await worker.close();
   process.exit(0);
 });
