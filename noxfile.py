@@ -257,9 +257,9 @@ def bench(session: nox.Session) -> None:
     pytest(session, "bench", "tests/benchmarks")
 
 
-# Two lanes for two cores: what reads the tree and then has a cloud of its own, beside the parts that share the local cloud of the tests.
-BESIDE: tuple[Part, ...] = (lint, unit, shape, docs, importer, sanity, e2e, molecule)
-ON_LOCAL_CLOUD: tuple[Part, ...] = (integration, faults)
+# Two lanes for two cores, about as long as each other: parts that have a cloud of their own, or none, beside those that share the tests' one.
+BESIDE: tuple[Part, ...] = (lint, docs, importer, sanity, e2e, molecule)
+ON_LOCAL_CLOUD: tuple[Part, ...] = (unit, shape, integration, faults)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from typing import Any
 
 import pytest
 
+# The quickstart deploys it as well, with all that its users see.
+pytestmark = pytest.mark.slow
+
 SAMPLE_APP = Path(__file__).resolve().parents[1] / "sample_app"
 USER = 10001
 RELEASE = "1.0.0-0123456789"
