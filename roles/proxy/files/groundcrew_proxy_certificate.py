@@ -116,7 +116,8 @@ def ask(runtime: Path, command: str) -> str:
 
 def write(file: Path, pem: str) -> None:
     """All of it or nothing, for root alone."""
-    new = file.with_name(f".{file.name}.new")
+    # Beside the folder: HAProxy reads whatever lies in it, also what a write that was killed leaves.
+    new = file.parent.with_name(f".{file.name}.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(pem)
         stream.flush()

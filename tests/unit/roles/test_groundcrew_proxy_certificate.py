@@ -85,6 +85,7 @@ def test_a_placeholder_is_made_once_and_for_root_alone(run: Run, tmp_path: Path)
     file = tmp_path / "certificates" / "shop.pem"
     assert run("placeholder", "--check", "shop") == (0, "changed") and not file.exists()
     assert run("placeholder", "shop") == (0, "changed")
+    assert list(file.parent.iterdir()) == [file]
     assert file.stat().st_mode & 0o777 == 0o600
     assert run("verify", file)[0] == 0
     before = file.read_text()
@@ -120,6 +121,16 @@ def test_a_refusal_of_the_proxy_is_an_error_and_an_absent_one_is_none(run: Run, 
     assert run("load", "shop") == (0, "as it should be"), "a reload shows it what it does not know"
     os.unlink(tmp_path / "socket")
     assert run("load", "shop") == (0, "as it should be"), "it reads the file when it starts"
+
+
+def test_a_write_that_is_killed_leaves_nothing_where_the_proxy_reads(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("placeholder", "shop")
+    assert list((tmp_path / "certificates").iterdir()) == []
 
 
 def test_a_key_of_another_certificate_is_refused(run: Run, tmp_path: Path) -> None:
