@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, settings
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Identity
 from tests.integration import backup_servers, checkmode
@@ -21,6 +23,7 @@ ROLE = "groundcrew.ops.backup_repository"
 APP = Identity("postgresql", "1", "app")
 
 
+@pytest.mark.slow
 def test_verify_maintain_and_audit(tmp_path: Path) -> None:
     with backup_servers.folder() as folder, backup_servers.seaweed(folder) as options:
         store = settings.store({**options, "bucket": "vault"})

@@ -77,7 +77,6 @@ def members(ec2: Ec2) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.slow
 def test_a_fleet_comes_and_goes_and_the_neighbors_stay(ec2: Ec2, declared: dict[str, Any]) -> None:
     neighbors = ec2.instances()
     made = ec2.changed("main", declared)
