@@ -34,23 +34,22 @@ backend shop
 
 
 class Balancer:
-    """out, back: files with the tasks that take a host out and put it back."""
+    """hooks: the variables of playbook patch that name the tasks which take a host out and put it back."""
 
     def __init__(self, work: Path, addresses: Mapping[str, str]) -> None:
         self._work = work
         self._addresses = addresses
         self._socket = work / "haproxy.sock"
         self._port = free_port()
-        self.out = self._tasks("absent")
-        self.back = self._tasks("present")
+        self.hooks = {"host_before_patch": self._tasks("absent"), "host_after_patch": self._tasks("present")}
 
-    def _tasks(self, state: str) -> Path:
+    def _tasks(self, state: str) -> str:
         place = {"backend": "shop", "server": "{{ inventory_hostname }}", "state": state, "socket": str(self._socket)}
         # The balancer runs here, with this Python.
         here = {"delegate_to": "localhost", "become": False, "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
         file = self._work / f"{state}.yml"
         file.write_text(json.dumps([{"name": "Change the place", "groundcrew.ops.haproxy_member": place, **here}]))
-        return file
+        return str(file)
 
     @contextmanager
     def load(self, path: str = "/", **options: Any) -> Iterator[Report]:

@@ -67,7 +67,7 @@ class Fleet:
 
     def patch(self, *arguments: str, drain: bool = True, **variables: Any) -> checkmode.Run:
         """Run the playbook; without drain, nothing is told to the balancer."""
-        hooks = {"host_before_patch": str(self.balancer.out), "host_after_patch": str(self.balancer.back)} if drain else {}
+        hooks = self.balancer.hooks if drain else {}
         given = {**hooks, "host_health_urls": ["http://127.0.0.1/"], "host_reboot_timeout": 60, "host_health_timeout": 30, **variables}
         env = {"ANSIBLE_COLLECTIONS_PATH": f"{self.work}:{ROOT / 'build' / 'collections'}", "ANSIBLE_PIPELINING": "1"}
         return checkmode.run(ROOT / "playbooks/patch.yml", self.inventory, "--extra-vars", json.dumps(given), *arguments, env=env)

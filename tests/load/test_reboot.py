@@ -32,7 +32,7 @@ class Pair:
 
     def reboot(self, name: str, *, drain: bool = True) -> Ran:
         """Patch a host whether or not it has to be; without drain, nothing is told to the balancer."""
-        hooks = {"host_before_patch": str(self.balancer.out), "host_after_patch": str(self.balancer.back)} if drain else {}
+        hooks = self.balancer.hooks if drain else {}
         always = {
             "patch_hosts": name,
             "host_reboot": "always",

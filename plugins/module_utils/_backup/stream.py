@@ -148,6 +148,9 @@ class Stream:
         self._note({path.name for path in self._folder.iterdir()}, set())  # what pg_dump began before it was watched
         while not self._stopped.is_set():
             ended = self._child.ended
+            if ended:
+                # One that ended badly is told of as that, not as what its files then look like: its workers may outlive it for a moment.
+                self._child.wait()
             created, closed, missed = self._watch.wait(0 if ended and not self._outstanding else LOOK)
             self._note(created | closed, closed)
             if missed or ended:

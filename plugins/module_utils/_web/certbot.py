@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
 FOLDER = "/etc/letsencrypt"
 SHARE_LEFT = 1 / 3  # of its life, in which a certificate is due for another one
@@ -24,10 +26,11 @@ _NAME = re.compile(r"DNS:([^,\s]+)")
 class Certificate:
     """A lineage, in certbot's words: one name, under which each renewal is found."""
 
-    def __init__(self, params: Mapping[str, Any], runner: Runner | None = None, folder: str = FOLDER) -> None:
+    def __init__(self, params: Mapping[str, Any], runner: Runner | None = None, folder: str = FOLDER, clock: Clock | None = None) -> None:
         self._name: str = params["name"]
         self._wanted: Mapping[str, Any] = params
         self._runner = runner or Runner()
+        self._clock = clock or Clock()
         self._certificate = Path(folder, "live", self._name, "cert.pem")
         self._renewal = Path(folder, "renewal", f"{self._name}.conf")
 
@@ -37,12 +40,11 @@ class Certificate:
         asked = ("-noout", "-startdate", "-enddate", "-ext", "subjectAltName")
         said = self._runner.run(["openssl", "x509", "-in", str(self._certificate), *asked]).stdout
         begins, ends = _date(said, "notBefore"), _date(said, "notAfter")
-        left = ends - datetime.now(timezone.utc)
         return {
             "domains": sorted(_NAME.findall(said)),
             "server": "".join(_SERVER.findall(self._renewal.read_text())[:1]),
-            "due": left < (ends - begins) * SHARE_LEFT,
-            "expires": ends.isoformat(),
+            "due": ends - self._clock.now() < (ends - begins) * SHARE_LEFT,
+            "expires": datetime.fromtimestamp(ends, timezone.utc).isoformat(),
         }
 
     def desired(self, current: State | None) -> State | None:
@@ -75,8 +77,9 @@ class Certificate:
         return {"certificate": {"name": self._name, "expires": None, **state} if state else None}
 
 
-def _date(said: str, which: str) -> datetime:
-    found = re.search(rf"^{which}=(.+) GMT$", said, re.MULTILINE)
+def _date(said: str, which: str) -> int:
+    """In seconds since the epoch."""
+    found = re.search(rf"^{which}=(.+)$", said, re.MULTILINE)
     if not found:
         raise OpsError(f"openssl shows no {which}: {said}")
-    return datetime.strptime(found[1], "%b %d %H:%M:%S %Y").replace(tzinfo=timezone.utc)
+    return ssl.cert_time_to_seconds(found[1])

@@ -91,6 +91,7 @@ class Dump:
         self.going = threading.Event()
         self.going.set()
         self.stopped = False
+        self.broken = False
         self.pauses = 0
         self.thread = threading.Thread(target=self._write, daemon=True)
 
@@ -109,6 +110,11 @@ class Dump:
     @property
     def ended(self):
         return self.stopped or not self.thread.is_alive()
+
+    def wait(self):
+        self.thread.join()
+        if self.broken:
+            raise OpsError("pg_dump failed with exit code -9")
 
     def pause(self):
         self.pauses += 1
@@ -216,6 +222,26 @@ def test_the_stores_error_ends_the_dump_and_what_waits_for_it(tmp_path):
     with pytest.raises(OpsError, match="the store is gone"):
         send(tmp_path, warehouse, {"1.dat": noise(30 * MIB)}, pace=0.01, failed=lambda: told.append(True))
     assert told == [True]
+
+
+def test_a_dump_that_ended_badly_is_told_of_as_that_while_its_files_still_grow(tmp_path):
+    """The workers of one that was killed write on for a moment: what they write must not become the reason."""
+    warehouse: Any = make_store()
+    dump: Any = Dump(tmp_path, {})
+    dump.broken = True
+    orphan = (tmp_path / "1.dat").open("wb")
+    orphan.write(noise(100))
+    orphan.flush()
+    warehouse.put = lambda *_arguments: orphan.write(noise(100)) and orphan.flush()
+    limits = stream.Limits(256 * MIB, 20.0)
+    dump.thread.start()
+    with (
+        pytest.raises(OpsError, match="exit code -9"),
+        stream.Stream(warehouse, tmp_path, PREFIX, dump, limits=limits, failed=lambda: None) as sent,
+    ):
+        sent.finish()
+    assert not warehouse.objects
+    orphan.close()
 
 
 def test_a_store_that_does_not_answer_is_given_up(tmp_path):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, plan
-from ansible_collections.groundcrew.ops.plugins.module_utils._web import certbot as module
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._web.certbot import Certificate
 
 SERVER = "https://authority.example.com/directory"
@@ -73,8 +72,18 @@ def certbot(tmp_path: Path) -> Certbot:
     return Certbot(tmp_path)
 
 
-def planned(certbot: Certbot, **changes: Any) -> tuple[Certificate, Plan]:
-    made = Certificate({**PARAMS, **changes}, certbot, str(certbot.folder))
+class Later(Clock):
+    """As if it were so many days later."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+
+    def now(self) -> float:
+        return super().now() + self._days * 86400
+
+
+def planned(certbot: Certbot, clock: Clock | None = None, **changes: Any) -> tuple[Certificate, Plan]:
+    made = Certificate({**PARAMS, **changes}, certbot, str(certbot.folder), clock)
     current = made.read()
     return made, plan(current, made.desired(current))
 
@@ -97,22 +106,10 @@ def test_it_is_obtained_once_and_again_for_other_names_or_another_authority(cert
     assert made.result(state)["certificate"]["name"] == "shop" and state and state["expires"].endswith("+00:00")
 
 
-def test_what_has_less_than_a_third_of_its_life_left_is_due(certbot: Certbot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_less_than_a_third_of_its_life_left_is_due(certbot: Certbot) -> None:
     planned(certbot)[0].apply(planned(certbot)[1])
     for days, due in ((59, False), (61, True)):
-        make_later(monkeypatch, days)
-        assert planned(certbot)[1].changed is due, days
-
-
-def make_later(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
-    """As if it were so many days later."""
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + timedelta(days=days)
-
-    monkeypatch.setattr(module, "datetime", Later)
+        assert planned(certbot, Later(days))[1].changed is due, days
 
 
 def test_it_is_forgotten(certbot: Certbot) -> None:
