@@ -76,7 +76,7 @@ options:
     type: str
   progress_file:
     description:
-      - A file on the host that tells, every five seconds and for as long as the backup runs, how far it is, as JSON.
+      - A file on the host that tells, every five seconds and for as long as the backup runs, how far it is, as JSON. The play prints it.
     type: path
 """
 

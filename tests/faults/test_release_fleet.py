@@ -1,11 +1,7 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of three: one fails its gate and all go back; its controller dies and the next run goes on.
-
-The three are hosts of the inventory, each with an application, folder, lease and ports of its own, on one machine: the plays,
-the engine, the proxy and the kills are real, and the fleet costs one machine. They share the proxy.
-"""
+"""A fleet of three hosts: one fails its gate and all go back; its controller dies and the next run goes on."""
 
 from __future__ import annotations
 
@@ -13,7 +9,10 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import PATH
 from tests import figures
-from tests.integration.release_host import APP, Ran, ReleaseHost, environment
+from tests.integration.release_host import APP, FOLDER, Ran, ReleaseHost, environment, launch
 
 PROXY = "groundcrew.ops.proxy"
 APPLICATION = "groundcrew.ops.compose_app"
@@ -30,24 +29,16 @@ NUMBERS = (1, 2, 3)
 pytestmark = pytest.mark.slow
 
 
-def member(number: int, delay: float = 0.0) -> dict[str, Any]:
-    slots = {"a": 21000 + 200 * number, "b": 21100 + 200 * number}
-    return {"fleet_name": f"fleet{number}", "fleet_slots": slots, "fleet_port": 8100 + number, "fleet_delay": str(delay)}
-
-
 class Fleet:
     """The play over three hosts. slow: hosts whose application answers too slowly for the gate, and well enough for its health probe."""
 
-    def __init__(self, host: ReleaseHost) -> None:
-        self.host = host
+    def __init__(self, hosts: Mapping[int, ReleaseHost]) -> None:
+        self.hosts = hosts
 
     def variables(self, version: str, slow: tuple[int, ...] = (), **more: Any) -> dict[str, Any]:
         return {
-            "fleet": {f"h{number}": member(number, 0.8 if number in slow else 0.0) for number in NUMBERS},
+            "fleet": {f"h{number}": {"ansible_host": host.address, "fleet_delay": "0.8" if number in slow else "0.0"} for number, host in self.hosts.items()},
             "compose_app_version": version,
-            "compose_app_name": "{{ fleet_name }}",
-            "compose_app_slots": "{{ fleet_slots }}",
-            "compose_app_proxy": {"url": "http://127.0.0.1:{{ fleet_port }}"},
             "compose_app_files": [str(APP / "compose.api.yml")],
             "compose_app_services": [{"name": "api", "kind": "web", "port": 3000}],
             "compose_app_environment": environment(DELAY_SECONDS="{{ fleet_delay }}"),
@@ -57,27 +48,31 @@ class Fleet:
             **more,
         }
 
+    def begin(self, role: str, version: str, slow: tuple[int, ...] = (), **more: Any) -> subprocess.Popen[str]:
+        return self.hosts[1].begin(role, **self.variables(version, slow, **more))
+
+    def play(self, role: str, version: str, slow: tuple[int, ...] = (), **more: Any) -> Ran:
+        return self.hosts[1].end(self.begin(role, version, slow, **more))
+
     def deploy(self, version: str, slow: tuple[int, ...] = (), **more: Any) -> Ran:
-        return self.host.play(APPLICATION, **self.variables(version, slow, **more))
+        return self.play(APPLICATION, version, slow, **more)
 
     def serves(self) -> list[str]:
         """The version that each host's application names."""
-        asked = [f"curl -sf http://127.0.0.1:{8100 + number}/health/status" for number in NUMBERS]
-        return [answer.split('"release": "')[1].partition("-")[0] for answer in self.host.ssh("; echo; ".join(asked)).splitlines()]
+        return [host.serves().partition("-")[0] for host in self.hosts.values()]
 
     def lengths(self) -> dict[int, int]:
-        return {number: len(self.host.journal(f"fleet{number}")) for number in NUMBERS}
+        return {number: len(host.journal()) for number, host in self.hosts.items()}
 
 
 @pytest.fixture(scope="module")
-def fleet(host: ReleaseHost) -> Fleet:
-    applications = [{"name": f"fleet{number}", "slots": member(number)["fleet_slots"], "port": 8100 + number, "replicas": 1} for number in NUMBERS]
-    proxied = host.play(PROXY, proxy_applications=applications)
-    assert not proxied.failed, proxied.message
-    made = Fleet(host)
-    first = made.deploy("1.0.0")
-    assert not first.failed, first.message
-    return made
+def fleet(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with ExitStack() as stack:
+        made = Fleet({number: stack.enter_context(launch(cloud, tmp_path_factory.mktemp("fleet"), f"fleet-{number}")) for number in NUMBERS})
+        for role in (PROXY, APPLICATION):
+            first = made.play(role, "1.0.0")
+            assert not first.failed, first.message
+        yield made
 
 
 def test_a_failed_gate_in_the_second_batch_takes_every_host_back(fleet: Fleet) -> None:
@@ -87,8 +82,8 @@ def test_a_failed_gate_in_the_second_batch_takes_every_host_back(fleet: Fleet) -
     failed = fleet.deploy("1.1.0", slow=(3,))
     assert failed.failed and "h3: " in failed.message and "answers took" in failed.message, failed.message
     assert fleet.serves() == ["1.0.0"] * 3
-    cause = fleet.host.wait_for("failed", "BAKING", "fleet3", after=before[3])["at"]
-    turned = [fleet.host.wait_for("turned", "REVERTING", f"fleet{number}", after=before[number])["at"] for number in NUMBERS]
+    cause = fleet.hosts[3].wait_for("failed", "BAKING", after=before[3])["at"]
+    turned = [host.wait_for("turned", "REVERTING", after=before[number])["at"] for number, host in fleet.hosts.items()]
 
     # The control: the same failure, with the others told to wait. They go on serving what the third one refused.
     paused = fleet.deploy("1.1.0", slow=(3,), compose_app_on_failure="pause")
@@ -120,7 +115,7 @@ def test_a_host_is_taken_out_of_what_is_before_it_while_it_switches(fleet: Fleet
     new = "1.1.0" if old == "1.0.0" else "1.0.0"
     files = {}
     for moment in ("before", "after", "broken"):
-        command = "false" if moment == "broken" else f"echo {moment} {{{{ fleet_name }}}} >> /root/order"
+        command = "false" if moment == "broken" else f"date +'%s.%N {moment} {{{{ inventory_hostname }}}}' >> /root/order"
         files[moment] = tmp_path / f"{moment}.yml"
         files[moment].write_text(json.dumps([{"name": moment, "ansible.builtin.shell": command}]))
     refused = fleet.deploy(new, compose_app_before_host=str(files["broken"]))
@@ -129,9 +124,10 @@ def test_a_host_is_taken_out_of_what_is_before_it_while_it_switches(fleet: Fleet
     done = fleet.deploy(new, compose_app_before_host=str(files["before"]), compose_app_after_host=str(files["after"]))
     assert not done.failed, done.message
     assert fleet.serves() == [new] * 3
-    order = fleet.host.ssh("cat /root/order; rm /root/order").splitlines()
-    assert order[:2] == ["before fleet1", "after fleet1"]
-    assert sorted(order[2:4]) == ["before fleet2", "before fleet3"] and sorted(order[4:]) == ["after fleet2", "after fleet3"]
+    said = sorted(line for host in fleet.hosts.values() for line in host.ssh("cat /root/order; rm /root/order").splitlines())
+    order = [line.partition(" ")[2] for line in said]
+    assert order[:2] == ["before h1", "after h1"]
+    assert sorted(order[2:4]) == ["before h2", "before h3"] and sorted(order[4:]) == ["after h2", "after h3"]
 
 
 def kill_the_controller(fleet: Fleet, number: int, state: str) -> tuple[str, str]:
@@ -139,8 +135,8 @@ def kill_the_controller(fleet: Fleet, number: int, state: str) -> tuple[str, str
     old = fleet.serves()[0]
     new = "1.1.0" if old == "1.0.0" else "1.0.0"
     before = fleet.lengths()
-    play = fleet.host.begin(APPLICATION, **fleet.variables(new))
-    fleet.host.wait_for("outcome", state, f"fleet{number}", after=before[number])
+    play = fleet.begin(APPLICATION, new)
+    fleet.hosts[number].wait_for("outcome", state, after=before[number])
     os.killpg(play.pid, signal.SIGKILL)
     play.communicate()
     assert set(fleet.serves()) <= {old, new}
@@ -156,14 +152,14 @@ def test_a_dead_controller_leaves_every_host_serving_and_the_next_run_goes_on(fl
     resumed = fleet.deploy(wanted)
     assert not resumed.failed, resumed.message
     assert fleet.serves() == [wanted] * 3
-    infos = [json.loads(fleet.host.ssh(f"cat /opt/groundcrew/fleet{each}/state.json")) for each in NUMBERS]
+    infos = [json.loads(host.ssh(f"cat {FOLDER}/state.json")) for host in fleet.hosts.values()]
     assert [info["pending"] for info in infos] == [None] * 3
 
 
 def test_where_nobody_can_tell_that_a_controller_is_dead_the_message_says_what_to_do(fleet: Fleet) -> None:
     old, _new = kill_the_controller(fleet, 1, "BAKING")
-    foreign = 'sed -i \'s/"controller": "[^"]*"/"controller": "of another machine"/\' /opt/groundcrew/fleet1/lease.json'
-    fleet.host.ssh(foreign)
+    foreign = 'sed -i \'s/"controller": "[^"]*"/"controller": "of another machine"/\' /opt/groundcrew/rude/lease.json'
+    fleet.hosts[1].ssh(foreign)
     refused = fleet.deploy(old)
     assert refused.failed
     for said in ("run ", " of root ", "between two steps", "its lease is over in ", "-e compose_app_resume=forward", "-e compose_app_resume=back"):

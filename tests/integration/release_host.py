@@ -31,11 +31,12 @@ PACKAGES = "docker.io docker-cli docker-compose iptables curl"
 
 @dataclass(frozen=True)
 class Ran:
-    """A play or a module that has ended: its tasks in order, each with what it returned."""
+    """A play or a module that has ended: its tasks in order, each with what it returned; told: what a play said on the way."""
 
     failed: bool
     changed: int
     tasks: list[dict[str, Any]]
+    told: str = ""
 
     @property
     def message(self) -> str:
@@ -123,12 +124,12 @@ class ReleaseHost:
         played = json.loads(out[out.index("{") :])
         listed = [task for play in played["plays"] for task in play["tasks"]]
         tasks = [{"task": task["task"]["name"], "took": task["task"]["duration"], **host} for task in listed for host in task["hosts"].values()]
-        return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks)
+        return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks, errors)
 
     def begin(
         self, *roles: str, verb: str = "main", check: bool = False, fleet: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any
     ) -> subprocess.Popen[str]:
-        """fleet: hosts of the inventory with variables of their own; all of them are this machine."""
+        """fleet: hosts of the inventory with variables of their own; this machine, where these name no other."""
         tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
         play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
         return self._play([play], fleet or {"host": {}}, ["--check", "--diff"] if check else [])
@@ -166,18 +167,18 @@ class ReleaseHost:
     def deploy(self, version: str, **variables: Any) -> Ran:
         return self.run("main", compose_app_version=version, **variables)
 
-    def journal(self, app: str = "rude") -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.ssh(f"cat /opt/groundcrew/{app}/journal.jsonl").splitlines()]
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ssh(f"cat {FOLDER}/journal.jsonl").splitlines()]
 
-    def wait_for(self, kind: str, state: str, app: str = "rude", *, after: int) -> dict[str, Any]:
+    def wait_for(self, kind: str, state: str, *, after: int) -> dict[str, Any]:
         """The first entry of a kind and state in the journal after its first ``after`` ones."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            for entry in self.journal(app)[after:]:
+            for entry in self.journal()[after:]:
                 if (entry["kind"], entry.get("state")) == (kind, state):
                     return entry
             time.sleep(0.2)
-        raise AssertionError(f"the journal of {app} shows no {kind} of {state}")
+        raise AssertionError(f"the journal shows no {kind} of {state}")
 
     def serves(self) -> str:
         """The release that answers through the proxy."""

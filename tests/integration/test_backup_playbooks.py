@@ -85,6 +85,8 @@ def variables(cloud: Any, servers: dict[str, dict[str, Any]]) -> dict[str, Any]:
         },
         "redis_ca_certificate": valkey["ca"],
         "redis_name": "cache",
+        "maintenance_code": True,
+        "maintenance_presets": ["daily", "quarterly"],
     }
 
 
@@ -101,7 +103,7 @@ def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, dict
     login = {"ansible_user": "root", "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlPersist=60"}
     there = {"ansible_host": servers["host"]["address"], "ansible_ssh_private_key_file": cloud.env["GROUNDCREW_LOCAL_SSH_KEY"], **login}
     inventory = tmp_path / "hosts.json"
-    inventory.write_text(json.dumps({"all": {"hosts": {HOST: there}, "vars": variables, "children": {"app": {}}}}))
+    inventory.write_text(json.dumps({"all": {"hosts": {HOST: there}, "vars": variables, "children": {"app": {"hosts": {HOST: {}}}}}}))
     collection = tmp_path / "ansible_collections" / "groundcrew" / "ops"
     collection.parent.mkdir(parents=True)
     collection.symlink_to(ROOT)
@@ -110,6 +112,11 @@ def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, dict
     def on_host(command: str) -> str:
         ssh = ["ssh", "-i", there["ansible_ssh_private_key_file"], *login["ansible_ssh_common_args"].split(), f"root@{there['ansible_host']}", command]
         return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
+
+    def by_timer(name: str) -> str:
+        """What the unit of a timer leaves in its record."""
+        on_host(f"systemctl start groundcrew-{name}.service || true")
+        return str(json.loads(on_host(f"cat /var/lib/groundcrew/maintenance/{name}.json"))["outcome"])
 
     def run(*playbooks: str, **more: Any) -> checkmode.Run:
         book = tmp_path / "all.json"
@@ -138,6 +145,12 @@ def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, dict
     assert not told.get("failed"), told
     assert {(one["engine"], one["proven"]) for one in told["databases"]} == {("postgresql", 1), ("redis", 1)}, told
 
+    # What the calendars run: in the order of a night, and the drill of a quarter.
+    units = [f"{engine}-{verb}" for verb in ("backup", "verify", "retain", "report", "drill") for engine in ("postgresql", "redis")]
+    waiting = on_host("systemctl list-timers --all --no-legend 'groundcrew-*'")
+    assert all(f"groundcrew-{unit}.timer" in waiting for unit in units), waiting
+    assert {unit: by_timer(unit) for unit in units} == dict.fromkeys(units, "ok")
+
     # Into a scratch database, and into a new server of the host's own version.
     target = "ln -s /usr/bin/redis-check-rdb /tmp/redis-server && /tmp/redis-server --port 7000 --bind 127.0.0.1 --dir /tmp --daemonize yes"
     on_host(target)
@@ -155,3 +168,4 @@ def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, dict
     damaged = run("playbooks/verify.yml")
     assert damaged.rc != 0
     assert {task for _host, task, said in damaged.failed if "is not what it should be" in said} == checks, damaged.failed
+    assert (by_timer("postgresql-drill"), by_timer("redis-drill")) == ("failed", "failed")

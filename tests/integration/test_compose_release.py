@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -50,9 +51,10 @@ def test_deploy_and_rollback_lose_no_request_and_stopping_first_does(host: Relea
     before = host.serves()
     with host.load(connections=64) as report:
         # The deployment goes through the phases of a fleet, the rollback in one call, as a host alone does.
-        deployed = host.play(APPLICATION, compose_app_version="1.1.0", compose_app_fleet_bake_seconds=1)
+        deployed = host.play(APPLICATION, compose_app_version="1.1.0", compose_app_bake_seconds=6, compose_app_fleet_bake_seconds=1)
         back = host.play(APPLICATION, verb="rollback")
     assert not deployed.failed and not back.failed, deployed.message + back.message
+    assert re.search(r"^\.\.\. .+: host BAKING, \d+ s$", deployed.told, re.MULTILINE), deployed.told
     assert back.result["release"] == before == host.serves()
     assert report.failed == 0, report.as_dict()
     assert report.idle_closes == 0

@@ -56,12 +56,17 @@ class Telling:
                 self.file.unlink(missing_ok=True)
 
     def _tell(self, seen: Mapping[str, Any], seconds: float) -> None:
-        rate = round(seen["stored"] / max(seconds, 0.001))
+        seen = {**seen, "bytes_per_second": round(seen["stored"] / max(seconds, 0.001))}
         if self.lines:
-            counted = "".join(f"{seen[name]} {name}, " for name in ("tables", "files") if name in seen)
-            print(f"{seconds:.0f} s: {counted}{report.size(seen['stored'])} stored, {report.size(rate)}/s", file=sys.stderr, flush=True)
+            print(f"{seconds:.0f} s: {described(seen)}", file=sys.stderr, flush=True)
         if self.file is not None:
-            document = {"process": os.getpid(), "at": policy.timestamp(time.time()), "seconds": round(seconds, 1), "bytes_per_second": rate, **seen}
+            document = {"process": os.getpid(), "at": policy.timestamp(time.time()), "seconds": round(seconds, 1), **seen}
             # A disk that is full of something else must not end a backup.
             with suppress(OSError, OpsError):
                 write_atomic(self.file, json.dumps(document) + "\n")
+
+
+def described(seen: Mapping[str, Any]) -> str:
+    """What the file says, for people."""
+    counted = "".join(f"{seen[name]} {name}, " for name in ("tables", "files") if name in seen)
+    return f"{counted}{report.size(seen['stored'])} stored, {report.size(seen['bytes_per_second'])}/s"

@@ -18,6 +18,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import audit, environment, policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
 
 DAY = 86400.0
@@ -40,7 +41,7 @@ class Reader:
         self._runner = runner
         self._clock = clock
         self._name = params["name"]
-        self._store = Store(params["root"] or f"/opt/groundcrew/{self._name}")
+        self._store = Store(place(params))
 
     def findings(self) -> list[Finding]:
         subject = self._params["subject"]

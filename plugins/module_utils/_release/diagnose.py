@@ -21,6 +21,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Release, Slot, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
@@ -39,7 +40,7 @@ _SERVER = re.compile(r"^\s*server\s+(\S+)\s+127\.0\.0\.1:(\d+)")
 
 def diagnose(params: Params, runner: Runner | None = None) -> dict[str, Any]:
     """Everything about the application, and what is wrong as sentences."""
-    store = Store(params["root"] or f"/opt/groundcrew/{params['name']}")
+    store = Store(place(params))
     state = store.read()
     releases = {release: store.load(release) for release in _known(store, state) if store.has(release)}
     found: list[str] = []

@@ -19,6 +19,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import composefile, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import environment as environments
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
@@ -242,8 +243,7 @@ def tell(params: Params) -> dict[str, Any]:
 
 
 def make_store(params: Params, clock: Clock) -> Store:
-    root = params["root"] or f"/opt/groundcrew/{params['name']}"
-    return Store(root, secret_owner=params.get("secret_owner", 0), clock=clock, lease_seconds=params.get("lease_seconds", 0))
+    return Store(place(params), secret_owner=params.get("secret_owner", 0), clock=clock, lease_seconds=params.get("lease_seconds", 0))
 
 
 def make_secrets(given: Sequence[Mapping[str, Any]]) -> tuple[Secret, ...]:

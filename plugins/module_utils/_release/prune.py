@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import parse
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
@@ -71,7 +72,7 @@ class Prune:
         self._name = params["name"]
         self._runner = runner or Runner()
         self._going: list[Image] = []
-        self._store = Store(params["root"] or f"/opt/groundcrew/{self._name}")
+        self._store = Store(place(params))
 
     def plan(self) -> Plan:
         images, _said = engine_images(self._runner)

@@ -24,6 +24,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import boot
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scaling, signals
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy
@@ -47,7 +48,7 @@ class Scale:
         self._clock = clock or Clock()
         self._reasons: dict[str, str] = {}
         self._rules = tuple(make_rule(rule) for rule in params["rules"])
-        self._store = Store(params["root"] or f"/opt/groundcrew/{params['name']}", clock=self._clock)
+        self._store = Store(place(params), clock=self._clock)
         self._slots = {name: Slot(name, first_port) for name, first_port in params["slots"].items()}
         active = self._store.read().active
         if active is None:
