@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import place
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.told_action import ToldAction
 
 

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.argspec import Spec
 
 PLACE: Spec = {
@@ -120,8 +117,3 @@ RELEASE: Spec = {
     "keep": {"type": "int", "default": 5},
     "free_space": {"type": "int", "default": 512},
 }
-
-
-def place(params: Mapping[str, Any]) -> str:
-    """The application's folder on the host."""
-    return params.get("root") or f"/opt/groundcrew/{params['name']}"

@@ -18,8 +18,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import audit, environment, policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 DAY = 86400.0
 MINUTE = 60.0

@@ -21,11 +21,10 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Release, Slot, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 Params = Mapping[str, Any]
 SHORTEST_SECRET = 4

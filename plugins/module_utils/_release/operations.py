@@ -19,7 +19,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import composefile, policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import environment as environments
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.acts import Outcome, Settings
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy, RunningProbe
@@ -41,7 +40,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import Connect, Registry
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scale import as_scaled
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.sources import make_gate, make_sources
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 Params = Mapping[str, Any]
 ENGINE_FOLDER = Path("/var/lib/docker")

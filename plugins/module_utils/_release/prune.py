@@ -20,10 +20,9 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.registry import parse
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 Params = Mapping[str, Any]
 

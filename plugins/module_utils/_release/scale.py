@@ -24,7 +24,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import P
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import boot
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import backlog, scaling, signals
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.argspec import place
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.compose import Compose
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.headless import NoProxy
@@ -32,7 +31,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._release.model impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaler import Scaler
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.scaling import Backlog, Band, Decision, Queue, Rule
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 Params = Mapping[str, Any]
 RECORD = "scale.json"

@@ -52,6 +52,11 @@ DATA = "groundcrew-data"
 REMEDY = "run again with -e compose_app_resume=forward to finish what it began, or with -e compose_app_resume=back to take that back"
 
 
+def place(params: Mapping[str, Any]) -> str:
+    """The application's folder, by a module's options."""
+    return params.get("root") or f"/opt/groundcrew/{params['name']}"
+
+
 class Store:
     """Reads never create anything; ``open`` makes the folders before the first write.
 
