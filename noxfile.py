@@ -258,8 +258,8 @@ def bench(session: nox.Session) -> None:
 
 
 # Two lanes for two cores, about as long as each other: parts that have a cloud of their own, or none, beside those that share the tests' one.
-BESIDE: tuple[Part, ...] = (unit, lint, importer, sanity, e2e, molecule)
-ON_LOCAL_CLOUD: tuple[Part, ...] = (shape, docs, integration, faults)
+BESIDE: tuple[Part, ...] = (unit, lint, docs, importer, sanity, e2e, molecule)
+ON_LOCAL_CLOUD: tuple[Part, ...] = (shape, integration, faults)
 
 
 @dataclass(frozen=True)
