@@ -255,7 +255,7 @@ def test_a_restore_is_as_fast_as_pg_restore_allows(bench: Bench) -> None:
     bench.limit()
     bench.ours()
     peers, restores, checks = [], [], []
-    for _turn in range(2):
+    for _turn in range(TURNS):
         peers.append(bench.peer_restore())
         restores.append(bench.restore())
         checks.append(bench.verify())
