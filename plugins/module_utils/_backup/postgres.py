@@ -64,6 +64,9 @@ BY_VALUE = frozenset({"bool", "int2", "int4", "int8", "oid", "uuid", "bytea", "d
 BY_CHARACTERS = frozenset({"text", "varchar"})
 # The hash of these is made for their equality, to which 1.0 and 1.00, or a month and 30 days, are the same: what goes over the wire is exact.
 BY_WIRE = {"numeric": "numeric_send", "float4": "float4send", "float8": "float8send", "interval": "interval_send", "bpchar": "bpcharsend"}
+LOCKS = """
+    SELECT current_setting('max_locks_per_transaction')::int, current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int
+"""
 FREE_CONNECTIONS = """
     SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*)
     FROM pg_stat_activity WHERE backend_type = 'client backend'
@@ -201,11 +204,23 @@ class Session:
                 except psycopg2.errors.UndefinedTable:
                     self.end()
                     continue
+                except psycopg2.errors.OutOfMemory as error:
+                    self.end()
+                    raise OpsError(self._too_few_locks(len(listed)), tables=len(listed)) from error
             if self._lockable() == listed:
                 self.locked = len(listed)
                 return str(self.value("SELECT pg_export_snapshot()"))
             self.end()
         raise OpsError("Tables appeared or went away each time the backup tried to lock them all. Run again when no migration is under way.")
+
+    def _too_few_locks(self, tables: int) -> str:
+        """The server's locks are max_locks_per_transaction for each transaction that there may be, whoever takes them."""
+        each, transactions = self.rows(LOCKS)[0]
+        enough = -(-(2 * tables + LOCK_BATCH) // transactions)
+        return (
+            f"Database {self.database.name} has {tables} tables, and the server has {each * transactions} locks for all that is done at once. "
+            f"A backup takes two for each table, one of them pg_dump's: set max_locks_per_transaction to {enough} or more and restart the server."
+        )
 
     def end(self) -> None:
         """End the transaction, and with it locks and snapshot."""
