@@ -339,6 +339,7 @@ def test_the_controls_are_red_and_the_figure_is_written(world: World, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(lease.Lease, "require", lambda _self: lease_elsewhere(world, patch))
         world.back_up()
+    foreign_lease(world, released=True)
     silent = len(world.backups()) - len(before)
     with monkeypatch.context() as patch:
         patch.setattr(policy, "check_object", lambda *_arguments: None)
