@@ -11,14 +11,15 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.meanwhile import meanwhile
 
 GIVEN_UP = 15.0  # seconds after the module's end, in which a look that hangs may come back
 
@@ -51,24 +52,17 @@ class ToldAction(NormalAction):
         if file is None:
             yield
             return
-        over, began, beside = Event(), time.monotonic(), self._beside()
+        said, began, beside = "", time.monotonic(), self._beside()
 
-        def tell() -> None:
-            said = ""
-            while not over.wait(self.every):
-                words = self._look(beside, file)
-                if words not in ("", said) and not over.is_set():
-                    Display().display(f"... {self._task.get_name()}: {host} {words}, {time.monotonic() - began:.0f} s", stderr=True)
-                    said = words
+        def tell(over: Event) -> None:
+            nonlocal said
+            words = self._look(beside, file)
+            if words not in ("", said) and not over.is_set():
+                Display().display(f"... {self._task.get_name()}: {host} {words}, {time.monotonic() - began:.0f} s", stderr=True)
+                said = words
 
-        # What Ansible keeps of the task that runs is bound to the context.
-        teller = Thread(target=copy_context().run, args=(tell,), daemon=True)
-        teller.start()
-        try:
+        with meanwhile(tell, self.every, GIVEN_UP):
             yield
-        finally:
-            over.set()
-            teller.join(GIVEN_UP)
 
     def _beside(self) -> ActionBase:
         """This action with a connection that does not share what changes with each command."""

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy, report
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.meanwhile import meanwhile
 
 EVERY = 5.0
 
@@ -39,19 +39,11 @@ class Telling:
         if self.file is None and not self.lines:
             yield
             return
-        ended, began = Event(), time.monotonic()
-
-        def tell() -> None:
-            while not ended.wait(self.every):
-                self._tell(look(), time.monotonic() - began)
-
-        teller = Thread(target=tell, daemon=True)
-        teller.start()
+        began = time.monotonic()
         try:
-            yield
+            with meanwhile(lambda _over: self._tell(look(), time.monotonic() - began), self.every):
+                yield
         finally:
-            ended.set()
-            teller.join()
             if self.file is not None:
                 self.file.unlink(missing_ok=True)
 

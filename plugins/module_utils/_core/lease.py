@@ -14,14 +14,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Event
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.meanwhile import meanwhile
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.process import alive, boot, process
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 
@@ -138,22 +139,15 @@ class Lease:
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Give signs of life in the background, for acts that take longer than the lease."""
-        stop = threading.Event()
 
-        def beat() -> None:
-            while not stop.wait(self._seconds / 3):
-                try:
-                    self.beat()
-                except (OpsError, OSError):  # whoever acts finds that out itself, before its next act
-                    return
+        def beat(over: Event) -> None:
+            try:
+                self.beat()
+            except (OpsError, OSError):  # whoever acts finds that out itself, before its next act
+                over.set()
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with meanwhile(beat, self._seconds / 3):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def _try(self, run: str, holder: str, steal: bool, controller: str, orphan: str) -> bool:
         with self._locked():

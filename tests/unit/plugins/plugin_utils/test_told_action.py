@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[4]
+from tests.unit.plugins.plays import played
+
 ACTION = """
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.told_action import ToldAction
 
@@ -51,22 +49,11 @@ PLAYBOOK = """
 """
 
 
-def run(folder: Path) -> tuple[str, str]:
-    for name, content in (("action_plugins/work.py", ACTION), ("library/work.py", MODULE), ("play.yml", PLAYBOOK), ("ansible.cfg", "")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(content)
-    (folder / "hosts").write_text("one ansible_connection=local\n")
-    (folder / "ansible_collections" / "groundcrew").mkdir(parents=True)
-    (folder / "ansible_collections" / "groundcrew" / "ops").symlink_to(ROOT)
-    fixed = {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
-    program = Path(sys.executable).parent / "ansible-playbook"
-    done = subprocess.run([program, "-i", "hosts", "play.yml"], cwd=folder, env={**os.environ, **fixed}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, done.stderr
-
-
 def test_each_change_is_told_once_on_standard_error_and_nothing_else_is(tmp_path: Path) -> None:
-    out, err = run(tmp_path)
+    for name, content in (("action_plugins/work.py", ACTION), ("library/work.py", MODULE)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(content)
+    out, err = played(tmp_path, PLAYBOOK, "one")
     told = [re.sub(r"\d+ s$", "N s", line) for line in err.splitlines() if line.startswith("... ")]
     assert told == ["... Work: one STARTED, N s", "... Work: one VERIFIED, N s"]
     assert "changed=4" in out and "... " not in out
