@@ -54,6 +54,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "quiet": {"type": "float", "default": 15},
     "timeout": {"type": "float", "default": 900},
     "observe": {"type": "float", "default": 30},
+    "cache": {"type": "float", "default": 0},
     "compromised": {"type": "bool", "default": False},
 }
 
@@ -136,7 +137,12 @@ class ActionModule(ActionBase):
             by=f"{getpass.getuser()}@{socket.gethostname()}",
         )
         patience = Patience(
-            grace=params["grace"], quiet=params["quiet"], timeout=params["timeout"], observe=params["observe"], compromised=params["compromised"]
+            grace=params["grace"],
+            quiet=params["quiet"],
+            timeout=params["timeout"],
+            observe=params["observe"],
+            cache=params["cache"],
+            compromised=params["compromised"],
         )
         opener = options.Opener(params, VaultLibrary)
         store = opener.store()

@@ -222,6 +222,12 @@ options:
       - How long the new credential is watched after the old one was disabled, in seconds. When it fails, the old one is enabled again.
     type: float
     default: 30
+  cache:
+    description:
+      - For a C(signing_key) with a public part, how long others may keep the keys that consumers publish, in seconds. V(publish) lets nobody sign with the new
+        key before that time has passed since all consumers had it.
+    type: float
+    default: 0
   compromised:
     description:
       - The old credential is known to others. V(begin) starts although the secret is not due. The order is kept, but nothing is waited for;

@@ -34,6 +34,7 @@ class Patience:
     timeout: at most this long for both.
     interval: between two looks.
     observe: how long the new credential is watched after the old one was disabled.
+    cache: at least this long between the last acknowledgement that the new one is accepted and its first use.
     compromised: do not wait for the old one's sessions, end them.
     """
 
@@ -42,13 +43,14 @@ class Patience:
     timeout: float = 900.0
     observe: float = 30.0
     interval: float = 3.0
+    cache: float = 0.0
     compromised: bool = False
 
     def waits(self, state: State) -> float:
         """How long a state takes at least, because that was asked for."""
         if self.compromised:
             return 0.0
-        return {State.GRACE: max(self.grace, self.quiet), State.OBSERVED: self.observe}.get(state, 0.0)
+        return {State.PUBLISHED: self.cache, State.GRACE: max(self.grace, self.quiet), State.OBSERVED: self.observe}.get(state, 0.0)
 
 
 class Machine:
@@ -203,6 +205,9 @@ class Machine:
         self._provider.test(self._old(rotation), self._new(rotation))
 
     def _publish(self, rotation: Rotation) -> None:
+        # Others may keep a copy of the keys that the consumers publish: until it is too old, the new one is unknown to them.
+        while (left := self._patience.waits(State.PUBLISHED) - max(self._clock.now() - rotation.entered[State.SET], 0.0)) > 0:
+            self._clock.sleep(min(left, self._patience.interval))
         self._store.promote(self._name, rotation.old, rotation.new)
 
     def _propagate(self, rotation: Rotation) -> None:

@@ -23,6 +23,7 @@ from tests.unit.plugins.module_utils._rotation.worlds import Base64Cipher, Kille
 NAME = "shop/jwt"
 RECIPE = policy.recipe("signing_key", 256, policy.ALPHABET, ())
 LIFETIME = 600.0
+CACHE = 300.0
 PHASES = ("publish", "finish", "close")
 
 
@@ -72,11 +73,11 @@ class World:
             consumer.switch(self.secret)
             self.work()
 
-    def machine(self, saw: Saw | None = None) -> Machine:
+    def machine(self, saw: Saw | None = None, cache: float = 0.0) -> Machine:
         saw = saw or Saw()
         store = saw.wrap("store", self.store, ("stage", "promote", "drop_pending", "accept_previous"))
         records = saw.wrap("records", self.records, ("write",))
-        return Machine(NAME, store, records, VerifySet(NAME, store), Patience(grace=LIFETIME + 60, quiet=0, observe=5, interval=50), self.clock)
+        return Machine(NAME, store, records, VerifySet(NAME, store), Patience(LIFETIME + 60, quiet=0, observe=5, interval=50, cache=cache), self.clock)
 
     def acknowledged(self) -> list[tuple[str, str]]:
         return [(name, consumer.fingerprint) for name, consumer in self.consumers.items()]
@@ -125,6 +126,20 @@ def test_dropping_the_old_one_while_its_tokens_live_is_seen_refused(world: World
     world.store.accept_previous(NAME, "first", False)
     world.switch()
     assert world.refused
+
+
+@pytest.mark.parametrize(("waits", "known"), [(CACHE, True), (0.0, False)], ids=["as the rotation does", "control: it waits for nobody's copy"])
+def test_whoever_keeps_a_copy_of_the_keys_knows_the_one_that_signs(world: World, waits: float, known: bool) -> None:
+    """The copy is taken right before the new key is published, and kept for as long as that is allowed."""
+    copied = [key["kid"] for key in policy.accepted_keys(world.secret)]
+    too_old = world.clock.now() + CACHE
+    machine = world.machine(cache=waits)
+    machine.begin(tuple(world.consumers))
+    world.switch()
+    machine.go_on("publish", world.acknowledged())
+    if world.clock.now() >= too_old:
+        copied = [key["kid"] for key in policy.accepted_keys(world.secret)]
+    assert (world.secret.current.part("kid") in copied) == known
 
 
 @pytest.mark.parametrize("phase", PHASES)
