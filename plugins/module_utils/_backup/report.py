@@ -49,8 +49,8 @@ def html(overview: Overview) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Backups</title><style>'
         "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse;margin-bottom:2rem}caption{text-align:left;font-weight:bold}"
         "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem;border-bottom:1px solid #888}</style></head>"
-        f"<body><h1>Backups at {overview['at']}</h1>{f'<ul>{wrong}</ul>' if wrong else '<p>Nothing is wrong.</p>'}"
-        f"{table('Databases', SUMMARY, _summary(overview))}{table('Backups', COLUMNS, _rows(overview))}</body></html>\n"
+        f"<body><main><h1>Backups at {overview['at']}</h1>{f'<ul>{wrong}</ul>' if wrong else '<p>Nothing is wrong.</p>'}"
+        f"{table('Databases', SUMMARY, _summary(overview))}{table('Backups', COLUMNS, _rows(overview))}</main></body></html>\n"
     )
 
 
