@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
@@ -206,7 +206,8 @@ class Machine:
 
     def _publish(self, rotation: Rotation) -> None:
         # Others may keep a copy of the keys that the consumers publish: until it is too old, the new one is unknown to them.
-        while (left := self._patience.waits(State.PUBLISHED) - max(self._clock.now() - rotation.entered[State.SET], 0.0)) > 0:
+        passed = self._passed_since(rotation.entered[State.SET])
+        while (left := self._patience.waits(State.PUBLISHED) - passed()) > 0:
             self._clock.sleep(min(left, self._patience.interval))
         self._store.promote(self._name, rotation.old, rotation.new)
 
@@ -229,15 +230,14 @@ class Machine:
             return
         old = self._old(rotation)
         begun = self._clock.monotonic()
-        # Counted from the acknowledgement, so that a run that was killed does not wait from the start again.
-        waited = max(self._clock.now() - rotation.entered[State.PROPAGATED], 0.0)
+        passed = self._passed_since(rotation.entered[State.PROPAGATED])
         silent_since: float | None = None
         while True:
             uses = self._provider.uses(old)
             now = self._clock.monotonic()
             silent_since = None if uses else (now if silent_since is None else silent_since)
             quiet = silent_since is not None and now - silent_since >= self._patience.quiet
-            if quiet and waited + now - begun >= self._patience.grace:
+            if quiet and passed() >= self._patience.grace:
                 return
             if now - begun >= self._patience.timeout:
                 seen = f"{uses} {self._provider.in_use}" if uses else "the old credential was not unused for long enough"
@@ -248,6 +248,11 @@ class Machine:
                     sessions=uses,
                 )
             self._clock.sleep(self._patience.interval)
+
+    def _passed_since(self, entered: float) -> Callable[[], float]:
+        """Seconds since a state was entered, so that a run that was killed does not wait from the start again; setting the clock meanwhile changes nothing."""
+        begun, before = self._clock.monotonic(), max(self._clock.now() - entered, 0.0)
+        return lambda: before + self._clock.monotonic() - begun
 
     def _disable(self, rotation: Rotation) -> None:
         self._provider.disable(self._old(rotation))

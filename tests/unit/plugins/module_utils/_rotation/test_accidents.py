@@ -111,6 +111,19 @@ def test_a_clock_that_is_set_meanwhile_changes_no_waiting(world: World, skew: fl
     assert state(world)[1] == "done"
 
 
+@pytest.mark.parametrize("skew", [-10 * DAY, 10 * DAY])
+def test_a_clock_that_is_set_while_copies_grow_old_changes_no_waiting(world: World, skew: float) -> None:
+    begun = world.clock.monotonic()
+
+    def set_clock() -> None:
+        world.clock.skew = skew
+
+    world.clock.on_sleep = set_clock
+    world.machine(**QUICK, cache=120.0).begin(CONSUMERS)
+    assert 120 <= world.clock.monotonic() - begun <= 126
+    assert state(world)[0] is State.PUBLISHED
+
+
 def test_a_clock_that_was_set_back_waits_no_longer_than_the_grace(world: World) -> None:
     world.machine().begin(CONSUMERS)
     world.database.sessions["shop_a"] = 1
