@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
+import { keySet } from "./tokens.js";
+
 const MODES = ["api", "worker", "all"];
 const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"];
 
@@ -83,10 +85,14 @@ function redis(env) {
   };
 }
 
-function jwtSecret(env) {
-  const secret = read(env, "JWT_SECRET");
-  if (secret !== undefined && secret.length < 64) throw new ConfigError("JWT_SECRET must have at least 64 characters");
-  return secret;
+/** A set of keys as the lookup's field "keyset" gives it: {"sign": kid, "keys": [JSON Web Keys]}. */
+function keys(env, name) {
+  const text = read(env, name);
+  try {
+    return text && keySet(text);
+  } catch (error) {
+    throw new ConfigError(`${name} ${error.message}`);
+  }
 }
 
 /** What identifies this process in answers, rows and logs. */
@@ -107,6 +113,9 @@ export function load(env = process.env) {
     shutdownTimeout: number(env, "SHUTDOWN_TIMEOUT_MS", 25000),
     database: database(env),
     redis: redis(env),
-    jwtSecret: jwtSecret(env),
+    receiptKeys: keys(env, "RECEIPT_KEYS"), // who issues a receipt also verifies it
+    passKeys: keys(env, "PASS_KEYS"), // others verify a pass, by the published keys
+    tokenLifetime: number(env, "TOKEN_LIFETIME", 3600, { min: 1 }), // seconds
+    jwksMaxAge: number(env, "JWKS_MAX_AGE", 300), // seconds that others may keep the published keys
   };
 }

@@ -2,7 +2,6 @@
 import { createServer } from "node:http";
 
 import { log } from "./log.js";
-import { receipt } from "./receipt.js";
 
 const LARGEST_BODY = 64 * 1024;
 const LONGEST_WORK_MS = 60_000;
@@ -39,7 +38,7 @@ function order(body) {
 
 /** state.draining: readiness fails while it is true. */
 export function createApi(config, { db, queue, metrics, state }) {
-  const { mode, version, release, hostname } = config;
+  const { mode, version, release, hostname, receiptKeys, passKeys, tokenLifetime } = config;
   const identity = { version, release, mode, hostname };
 
   async function check(ping) {
@@ -67,7 +66,17 @@ export function createApi(config, { db, queue, metrics, state }) {
       log("error", "order refused: the queue did not take it", { error: error.message });
       throw new Refused(503, "the queue is not available, try again");
     }
-    return { status: 201, body: { ...row, ...(config.jwtSecret && { receipt: receipt(config.jwtSecret, row) }) } };
+    const claims = { sub: String(row.id) };
+    const receipt = receiptKeys?.sign(claims, tokenLifetime);
+    const pass = passKeys?.sign(claims, tokenLifetime);
+    return { status: 201, body: { ...row, receipt, pass } };
+  }
+
+  async function verifyReceipt(request) {
+    const { receipt } = (await json(request)) ?? {};
+    const claims = typeof receipt === "string" ? receiptKeys?.verify(receipt) : undefined;
+    if (!claims) throw new Refused(401, "this is no receipt of ours, or its time is over");
+    return { status: 200, body: { order: Number(claims.sub) } };
   }
 
   async function findOrder(_request, id) {
@@ -75,6 +84,8 @@ export function createApi(config, { db, queue, metrics, state }) {
     if (!row) throw new Refused(404, `there is no order ${id}`);
     return { status: 200, body: row };
   }
+
+  const publishedKeys = () => ({ status: 200, body: passKeys?.published() ?? { keys: [] }, cache: `public, max-age=${config.jwksMaxAge}` });
 
   const routes = [
     ["GET", /^\/health\/live$/, "/health/live", () => ({ status: 200, body: { live: true } })],
@@ -95,6 +106,8 @@ export function createApi(config, { db, queue, metrics, state }) {
       : [
           ["POST", /^\/orders$/, "/orders", createOrder],
           ["GET", /^\/orders\/([0-9]{1,18})$/, "/orders/:id", findOrder],
+          ["POST", /^\/receipts\/verify$/, "/receipts/verify", verifyReceipt],
+          ["GET", /^\/\.well-known\/jwks\.json$/, "/.well-known/jwks.json", publishedKeys],
         ]),
   ];
 
@@ -115,10 +128,10 @@ export function createApi(config, { db, queue, metrics, state }) {
 
   return createServer(async (request, response) => {
     const started = process.hrtime.bigint();
-    const { route, status, body, text } = await answer(request);
+    const { route, status, body, text, cache = "no-store" } = await answer(request);
     response.writeHead(status, {
       "Content-Type": text === undefined ? "application/json" : "text/plain; version=0.0.4",
-      "Cache-Control": "no-store",
+      "Cache-Control": cache,
       "X-Release": release,
       // A connection that stays open would keep a draining process alive, or lose the request sent on it.
       ...(state.draining && { Connection: "close" }),
