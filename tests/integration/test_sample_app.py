@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys
 
 # The quickstart deploys it as well, with all that its users see.
 pytestmark = pytest.mark.slow
@@ -50,6 +54,7 @@ class Answer:
     status: int
     release: str | None
     body: Any
+    cache: str | None
 
 
 class Container:
@@ -71,7 +76,7 @@ class Container:
         finally:
             connection.close()
         kind = answer.headers["Content-Type"]
-        return Answer(answer.status, answer.headers["X-Release"], json.loads(text) if kind == "application/json" else text)
+        return Answer(answer.status, answer.headers["X-Release"], json.loads(text) if kind == "application/json" else text, answer.headers["Cache-Control"])
 
     def ready(self) -> bool:
         return self.ask("/health/ready").status == 200
@@ -81,6 +86,12 @@ class Container:
 
     def log(self) -> str:
         return docker("logs", self.name)
+
+
+def key_set(algorithm: str) -> tuple[keys.Jwk, list[keys.Jwk]]:
+    """A key to sign with, and all that are accepted, as in the middle of a rotation."""
+    old, new = (keys.make(algorithm, kid, 256) for kid in ("old", "new"))
+    return old, [old, new]
 
 
 class Application:
@@ -98,7 +109,8 @@ class Application:
             "DATABASE_CA_FILE": "/run/secrets/ca",
             "REDIS_URL_FILE": "/run/secrets/redis_url",
             "REDIS_CA_FILE": "/run/secrets/ca",
-            "JWT_SECRET_FILE": "/run/secrets/jwt",
+            "RECEIPT_KEYS_FILE": "/run/secrets/receipt_keys",
+            "PASS_KEYS_FILE": "/run/secrets/pass_keys",
             **environment,
         }
         variables = [word for name, value in told.items() for word in ("-e", f"{name}={value}")]
@@ -155,7 +167,7 @@ def application(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "database_url": database["database"]["connection"]["uri"],
         "redis_url": redis["database"]["connection"]["uri"],
         "ca": base64.b64decode(authority).decode(),
-        "jwt": "j" * 64,
+        **{name: keys.keyset(*key_set(algorithm)) for name, algorithm in (("receipt_keys", "HS256"), ("pass_keys", "ES256"))},
     }
     for name, text in texts.items():
         (secrets / name).write_text(text)
@@ -192,7 +204,6 @@ def test_an_order_goes_from_one_process_through_the_queue_to_another(migrated: A
     until("ready", lambda: api.ready() and worker.ready())
     order = api.ask("/orders", {"item": "bolt", "quantity": 3})
     assert (order.status, order.release, order.body["status"]) == (201, RELEASE, "pending")
-    assert order.body["receipt"].count(".") == 2
     done = until("processed", lambda: (seen := api.ask(f"/orders/{order.body['id']}").body)["status"] == "processed" and seen)
     assert done["processed_by"] == worker.ask("/health/status").body["hostname"] != api.ask("/health/status").body["hostname"]
     assert done["processed_release"] == RELEASE
@@ -203,6 +214,28 @@ def test_an_order_goes_from_one_process_through_the_queue_to_another(migrated: A
     for wrong in refused:
         assert api.ask("/orders", wrong).status == 400
     assert api.ask("/orders/999999999").status == 404
+
+
+def test_receipts_are_verified_here_and_passes_by_the_keys_that_are_published(migrated: Application) -> None:
+    api = migrated.start("api", JWKS_MAX_AGE="7")
+    until("ready", api.ready)
+    order = api.ask("/orders", {"item": "bolt", "quantity": 3}).body
+    verified = api.ask("/receipts/verify", {"receipt": order["receipt"]})
+    assert (verified.status, verified.body) == (200, {"order": int(order["id"])})
+    published = api.ask("/.well-known/jwks.json")
+    assert published.cache == "public, max-age=7"
+    assert [key["kid"] for key in published.body["keys"]] == ["old", "new"] and not any("d" in key for key in published.body["keys"])
+    assert jwt.decode(order["pass"], KeySet.import_key_set(published.body)).claims["sub"] == str(order["id"])
+    with (migrated.secrets / "receipt_keys").open() as stream:
+        old, new = json.load(stream)["keys"]
+    claims = {"sub": str(order["id"]), "exp": time.time() + 60}
+    shown = [jwt.encode({"alg": "HS256", "kid": key["kid"]}, claims, KeySet.import_key_set({"keys": [key]}).get_by_kid(key["kid"])) for key in (old, new)]
+    assert [api.ask("/receipts/verify", {"receipt": token}).status for token in shown] == [200, 200]
+    unknown: Any = {**keys.make("HS256", "another", 256), "kid": "old"}
+    forged = jwt.encode({"alg": "HS256", "kid": "old"}, claims, KeySet.import_key_set({"keys": [unknown]}).get_by_kid("old"))
+    late = jwt.encode({"alg": "HS256", "kid": "old"}, {**claims, "exp": time.time() - 1}, KeySet.import_key_set({"keys": [old]}).get_by_kid("old"))
+    for refused in (forged, late, order["pass"], "nothing", 7):
+        assert api.ask("/receipts/verify", {"receipt": refused}).status == 401
 
 
 def test_a_stop_loses_neither_request_nor_job(migrated: Application) -> None:
@@ -242,7 +275,9 @@ def test_a_server_that_the_authority_did_not_sign_is_not_talked_to(migrated: App
         ({"DATABASE_URL_FILE": "/run/secrets/none"}, "DATABASE_URL_FILE names /run/secrets/none, which cannot be read: ENOENT"),
         ({"DATABASE_URL_FILE": ""}, "DATABASE_URL is missing"),
         ({"DATABASE_URL": "postgresql://u:hidden@h/d"}, "DATABASE_URL and DATABASE_URL_FILE are both set"),
-        ({"JWT_SECRET_FILE": "", "JWT_SECRET": "hidden"}, "at least 64 characters"),
+        ({"RECEIPT_KEYS_FILE": "", "RECEIPT_KEYS": "hidden"}, "RECEIPT_KEYS is not JSON"),
+        ({"RECEIPT_KEYS_FILE": "", "RECEIPT_KEYS": '{"sign": "hidden", "keys": []}'}, "RECEIPT_KEYS has no key to sign with"),
+        ({"PASS_KEYS_FILE": "", "PASS_KEYS": '{"sign": "hidden", "keys": [{"kid": "hidden", "alg": "none"}]}'}, "PASS_KEYS has a key that is none of"),
         ({"MODE": "cron"}, "MODE must be one of api, worker, all"),
         ({"DATABASE_POOL": "many"}, "DATABASE_POOL must be a whole number"),
     ],
