@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ class Run:
 
     changed: (host, task) of everything that changed; a loop counts as one.
     failed: (host, task, message) of every failure that nothing rescued or ignored.
+    diffs: what each change was, where the playbook was run with ``--diff``: (host, task) to a list of diffs, one for each time it changed something.
     """
 
     rc: int
     changed: Changed
     failed: tuple[tuple[str, str, str], ...]
     output: str
+    diffs: Mapping[tuple[str, str], list[Any]] = field(default_factory=dict)
 
 
 def run(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 1200.0) -> Run:
@@ -42,14 +44,17 @@ def run(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str]
     )
     changed: set[tuple[str, str]] = set()
     failed: list[tuple[str, str, str]] = []
+    diffs: dict[tuple[str, str], list[Any]] = {}
     for event in _events(done.stdout):
         task = event["task"]["name"]
         for host, result in event["hosts"].items():
             if result.get("changed"):
                 changed.add((host, task))
+                single = [each for each in result.get("results", [result]) if each.get("changed")]
+                diffs.setdefault((host, task), []).extend(each.get("diff") for each in single)
             if event["_event"] in ("v2_runner_on_failed", "v2_runner_on_unreachable"):
                 failed.append((host, task, str(result.get("msg", ""))))
-    return Run(done.returncode, frozenset(changed), tuple(failed), done.stdout + done.stderr)
+    return Run(done.returncode, frozenset(changed), tuple(failed), done.stdout + done.stderr, diffs)
 
 
 def assert_truthful(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str] | None = None, run_again: bool = True) -> Changed:

@@ -11,12 +11,15 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.backup_servers import client, folder, seaweed
+from tests.integration.dryrun_walk import Verb
+from tests.integration.dryrun_worlds import Host, droplet
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,3 +61,37 @@ def test_rotated_logs_go_to_the_bucket_and_stay_provable(tmp_path: Path) -> None
         s3.put_object(Bucket=store["bucket"], Key=small, Body=b"b" * 1000)
         damaged = run("logs-verify", store)
         assert damaged.returncode == 1 and small in damaged.stderr
+
+
+@pytest.mark.slow
+def test_the_units_of_a_host_s_timers_archive_and_verify(cloud: Any, tmp_path: Path) -> None:
+    names = {"endpoint_url": "AWS_ENDPOINT_URL_S3", "access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY"}
+    store = {**{name: cloud.env[variable] for name, variable in names.items()}, "bucket": f"logs-{uuid.uuid4().hex[:8]}", "addressing_style": "path"}
+    s3 = client({**store, "region": "us-east-1"})
+    s3.create_bucket(Bucket=store["bucket"])
+    declared = {
+        "maintenance_code": True,
+        "maintenance_presets": ["logs-archive", "logs-verify"],
+        "maintenance_logs": {**store, "paths": ["/var/log/shop/*.gz"]},
+    }
+    with droplet(cloud, "logs-1") as address:
+        host = Host("logs-1", address, cloud.cloud.ssh_key, tmp_path, declared)
+        installed = host.run(Verb("maintenance", "main", lambda _chance: {}), {})
+        assert installed.rc == 0, installed.failed
+
+        def by_timer(name: str) -> dict[str, Any]:
+            """What the unit of a timer leaves in its record."""
+            host.say(f"systemctl is-active --quiet groundcrew-{name}.timer; systemctl start groundcrew-{name}.service || true")
+            return dict(json.loads(host.say(f"cat /var/lib/groundcrew/maintenance/{name}.json")))
+
+        host.say("mkdir /var/log/shop; echo a line > /var/log/shop/access.log.1.gz; touch -d '2 days ago' /var/log/shop/access.log.1.gz")
+        archived = by_timer("logs-archive")
+        assert archived["outcome"] == "ok" and host.say("ls /var/log/shop") == "", archived
+        [key] = [each["Key"] for each in s3.list_objects_v2(Bucket=store["bucket"], Prefix="logs/logs-1/")["Contents"]]
+        assert s3.get_object(Bucket=store["bucket"], Key=key)["Body"].read() == b"a line\n"
+        verified = by_timer("logs-verify")
+        assert verified["outcome"] == "ok", verified
+        # The control: another content of the same size.
+        s3.put_object(Bucket=store["bucket"], Key=key, Body=b"b line\n")
+        damaged = by_timer("logs-verify")
+        assert damaged["outcome"] == "failed" and key in json.dumps(damaged), damaged
