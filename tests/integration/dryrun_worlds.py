@@ -31,7 +31,7 @@ DAMAGE = {
     "open": "chmod 0666 {}",
     "empty": "truncate --size 0 {}",
 }
-# State that a release keeps is no file that a role would write anew, and an empty daemon.json is not one that Docker's package reads.
+# What a release keeps is no file that a role would write anew.
 SPARED = ("/opt/groundcrew", "/var/lib")
 
 
