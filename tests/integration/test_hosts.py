@@ -151,8 +151,17 @@ def test_a_calendar_does_what_the_host_is_prepared_for(world: World) -> None:
     # Nobody prepared tables and an engine: these have no timer. What needs no more than the code is done, and recorded.
     timers = {name for name in world.say("systemctl list-timers --all --no-legend 'groundcrew-*'").split() if name.endswith(".timer")}
     assert timers == {f"groundcrew-{name}.timer" for name in ("apt-cache", "disk-forecast", "logs-verify")}
-    record = json.loads(world.say("systemctl start groundcrew-disk-forecast.service; cat /var/lib/groundcrew/maintenance/disk-forecast.json"))
+    # As AWX starts it.
+    ran = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["disk-forecast"])
+    assert ran.rc == 0 and {task.partition(" : ")[2] for _host, task in ran.changed} == {"Start the task"}, ran.failed
+    record = json.loads(world.say("cat /var/lib/groundcrew/maintenance/disk-forecast.json"))
     assert record["outcome"] == "ok", record["lines"]
+    # The store is none, so this one fails, and says why; the other is on no host.
+    failed = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["logs-verify"])
+    assert failed.rc != 0 and any(message.startswith("logs-verify: failed. It said last: ") for _host, _task, message in failed.failed), failed.failed
+    nowhere = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["apt-cache", "elsewhere"])
+    assert nowhere.rc != 0 and not nowhere.changed
+    assert any("No host of this play has the task elsewhere" in message for _host, _task, message in nowhere.failed), nowhere.failed
     sample = json.loads(world.say("tail --lines=1 /var/lib/groundcrew/disk.jsonl"))
     assert sample["file_systems"]["/"]["size"] > sample["file_systems"]["/"]["used"] > 0
     assert world.say("stat --format=%a /etc/groundcrew/maintenance/logs.json").strip() == "400"

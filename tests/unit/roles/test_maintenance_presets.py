@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._upkeep.cli import OPERATIONS, SELF_EXPLAINING
+from ansible_collections.groundcrew.ops.plugins.module_utils._upkeep.oncalendar import rule
 
 ROLE = Path(__file__).parents[3] / "roles" / "maintenance"
 VARIABLES = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
@@ -44,3 +45,12 @@ def test_every_verb_of_the_program_is_a_preset() -> None:
     verbs = {found[1]: name for name, preset in CATALOG.items() if (found := re.search(r"__maintenance_upkeep \+ \['([a-z-]+)'", str(preset["command"])))}
     assert set(verbs) == set(OPERATIONS)
     assert {verb for verb, name in verbs.items() if "--config" not in CATALOG[name]["command"]} <= set(SELF_EXPLAINING)
+
+
+def test_playbooks_of_the_calendars_are_there_and_awx_can_have_their_times() -> None:
+    playbooks: dict[str, dict[str, Any]] = VARIABLES["__maintenance_playbook_catalog"]
+    brought = [name for names in VARIABLES["__maintenance_playbook_calendars"].values() for name in names]
+    assert sorted(brought) == sorted(playbooks) and set(VARIABLES["__maintenance_playbook_calendars"]) <= set(CALENDARS)
+    for name, playbook in playbooks.items():
+        assert playbook["name"] == name and (ROLE.parents[1] / "playbooks" / f"{name}.yml").exists()
+    assert all(rule(task["calendar"]) for task in [*playbooks.values(), *CATALOG.values()])
