@@ -23,7 +23,7 @@ NAMES = {
     "do": ("fleet_ratio", "fleet_calls", "noop_calls", "inventory_seconds", "kill_points"),
     "release": ("requests_failed", "jobs_lost", "kill_points", "rollback_ms", "fleet_revert_seconds", "overhead_seconds", "noop_seconds"),
     "backup": ("recipe_ratio", "limit_ratio", "limit_ratio_hashed", "restore_ratio", "verify_ratio", "staging_mib", "memory_mib", "faults", "roundtrips"),
-    "rotation": ("logins_refused", "kill_points", "leaks"),
+    "rotation": ("logins_refused", "requests_failed", "kill_points", "leaks"),
     "patch": ("requests_failed",),
     "maintain": ("lock_wait_ms",),
     "site": ("second_run_seconds",),
