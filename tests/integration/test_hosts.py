@@ -10,12 +10,14 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration import checkmode
+from tests.integration.awx_standin import Awx, served
 
 # Molecule applies the roles to the older release as well.
 IMAGES = ["debian-13-x64"]
@@ -176,3 +178,45 @@ def test_calendar_that_cannot_be_read_is_refused_first(world: World) -> None:
 @pytest.mark.slow
 def test_maintenance_remove(world: World) -> None:
     assert "Stop the timers that are not declared" in world.truthful("groundcrew.ops.maintenance", "remove")
+
+
+@pytest.mark.slow
+def test_maintenance_by_awx(world: World) -> None:
+    """From timers to AWX, back again, to AWX and away from there."""
+    role = "groundcrew.ops.maintenance"
+    shop = {"organization": 2}
+    seeds = {
+        "organizations": [{"id": 2, "name": "Shop"}],
+        "projects": [{"id": 8, "name": "operations", "playbooks": ["playbooks/maintain_run.yml", "playbooks/diagnose.yml"], **shop}],
+        "inventories": [{"id": 3, "name": "production", **shop}],
+        "credentials": [{"id": 4, "name": "hosts", **shop}],
+    }
+    awx = Awx(seeds, ["Bearer never shown"], first={"job_templates": 15, "schedules": 14}, now=datetime.now(UTC))
+    tasks: dict[str, Any] = {"maintenance_tasks": [TASK], "maintenance_presets": ["apt-cache"]}
+    timers = "systemctl list-timers --all --no-legend 'groundcrew-*'"
+    assert world.run(role, **tasks).rc == 0
+    assert "groundcrew-speaks.timer" in world.say(timers)
+    with served(awx) as address:
+        login = {"controller_host": address, "controller_oauthtoken": "never shown"}
+        place: dict[str, Any] = {**login, "organization": "Shop", "project": "operations", "inventory": "production", "credentials": ["hosts"]}
+        diagnose = {"name": "diagnose", "calendar": "Mon *-*-* 06:00"}
+        by_awx: dict[str, Any] = {**tasks, "maintenance_awx": place, "maintenance_playbooks": [diagnose]}
+
+        # What AWX cannot have is refused before anything is touched.
+        refused = world.run(role, **{**by_awx, "maintenance_playbooks": [{**diagnose, "name": "patch"}]})
+        assert refused.rc != 0 and not refused.changed and "never shown" not in refused.output
+        assert any("has no playbook playbooks/patch.yml" in message for _host, _task, message in refused.failed), refused.failed
+
+        brought = {"Bring the schedules to AWX", "Stop the timers that are not declared", "Delete the units that are not declared"}
+        assert world.truthful(role, **by_awx) == brought
+        assert awx.names("job_templates") == {"groundcrew production: hosts", "groundcrew production: diagnose"}
+        assert awx.names("schedules") == {"apt-cache", "speaks", "diagnose"} and not world.say(timers)
+        assert world.say("systemctl show --property=LoadState groundcrew-speaks.service").strip() == "LoadState=loaded"
+
+        back = world.truthful(role, **tasks, maintenance_awx={**place, "state": "absent"})
+        assert back == {"Bring the schedules to AWX", "Install the timers", "Start the timers"}
+        assert not awx.names("job_templates") | awx.names("schedules") and "groundcrew-speaks.timer" in world.say(timers)
+
+        assert world.run(role, **by_awx).rc == 0 and awx.names("schedules")
+        assert "Bring the schedules to AWX" in world.truthful(role, "remove", maintenance_awx=place)
+        assert not awx.names("job_templates") | awx.names("schedules")
