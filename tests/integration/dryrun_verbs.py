@@ -10,9 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.integration.dryrun_walk import Verb
-from tests.integration.release_host import environment
-
-SLOTS = {"a": 20000, "b": 20100}
+from tests.integration.release_host import SLOTS, environment
 
 
 def some(chance: Random, values: list[Any]) -> list[Any]:

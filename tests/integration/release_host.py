@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = Path(__file__).parent / "release_app"
 SSH_OPTIONS = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=5"
 FOLDER = "/opt/groundcrew/rude"
+SLOTS = {"a": 20000, "b": 20100}
 PACKAGES = "docker.io docker-cli docker-compose iptables curl"
 
 
@@ -57,6 +58,23 @@ class Ran:
         return next(facts, self.tasks[-1])
 
 
+def application(registry: str) -> dict[str, Any]:
+    """What the role compose_app is given of the application, whose images are in the registry."""
+    return {
+        "compose_app_name": "rude",
+        "compose_app_image": f"{registry}/rude",
+        "compose_app_files": [str(APP / "compose.api.yml"), str(APP / "compose.worker.yml")],
+        "compose_app_slots": SLOTS,
+        "compose_app_services": [
+            {"name": "api", "kind": "web", "port": 3000, "replicas": 2},
+            {"name": "worker", "kind": "worker", "stop_grace": 20, "job_timeout": 10},
+        ],
+        "compose_app_environment": environment(),
+        "compose_app_secrets": [{"name": "api_key", "version": "1", "value": "a value that is never shown"}],
+        "compose_app_registry": {"plain_http": [registry]},
+    }
+
+
 class ReleaseHost:
     """One host with Docker Engine, over SSH: roles are applied to it, or the modules of their verbs run without a play."""
 
@@ -66,7 +84,6 @@ class ReleaseHost:
         self._work = work
         self._shell = ["ssh", "-i", str(key), "-S", str(work / "ssh"), *SSH_OPTIONS.split(), f"root@{address}"]
         self.connect()
-        slots = {"a": 20000, "b": 20100}
         collections = work / "collections" / "ansible_collections" / "groundcrew"
         collections.mkdir(parents=True)
         (collections / "ops").symlink_to(ROOT)
@@ -74,18 +91,8 @@ class ReleaseHost:
         self._env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_PIPELINING": "1"}
         self._modules = RemoteModules(self._shell, self._env)
         self._variables: dict[str, Any] = {
-            "proxy_applications": [{"name": "rude", "slots": slots, "replicas": 3}],
-            "compose_app_name": "rude",
-            "compose_app_image": f"{registry}/rude",
-            "compose_app_files": [str(APP / "compose.api.yml"), str(APP / "compose.worker.yml")],
-            "compose_app_slots": slots,
-            "compose_app_services": [
-                {"name": "api", "kind": "web", "port": 3000, "replicas": 2},
-                {"name": "worker", "kind": "worker", "stop_grace": 20, "job_timeout": 10},
-            ],
-            "compose_app_environment": environment(),
-            "compose_app_secrets": [{"name": "api_key", "version": "1", "value": "a value that is never shown"}],
-            "compose_app_registry": {"plain_http": [registry]},
+            "proxy_applications": [{"name": "rude", "slots": SLOTS, "replicas": 3}],
+            **application(registry),
             "compose_app_bake_seconds": 1,
         }
 

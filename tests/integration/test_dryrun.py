@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from tests import figures
+from tests.integration import release_host
 from tests.integration.dryrun_verbs import APPLICATION_VERBS, CONTROL_VERBS, ELSEWHERE
 from tests.integration.dryrun_walk import EXCEPTIONS, Tally, Verb, Walk, World
 from tests.integration.dryrun_worlds import FLEET, ControlNode, Host, droplet
-from tests.integration.release_host import APP, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = int(os.environ.get("GROUNDCREW_DRYRUN_SEED") or random.SystemRandom().randrange(10**6))
@@ -45,22 +45,9 @@ def application(cloud: Any) -> dict[str, Any]:
     registry = cloud.env["GROUNDCREW_LOCAL_REGISTRY"]
     for version in ("1.0.0", "1.1.0"):
         image = f"{cloud.env['GROUNDCREW_LOCAL_REGISTRY_PUSH']}/rude:{version}"
-        for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(APP)], ["push", "-q", image]):
+        for command in (["build", "-q", "--build-arg", f"VERSION={version}", "-t", image, str(release_host.APP)], ["push", "-q", image]):
             subprocess.run(["docker", *command], check=True, capture_output=True)
-    return {
-        "docker_engine_insecure_registries": [registry],
-        "compose_app_name": "rude",
-        "compose_app_image": f"{registry}/rude",
-        "compose_app_files": [str(APP / "compose.api.yml"), str(APP / "compose.worker.yml")],
-        "compose_app_slots": {"a": 20000, "b": 20100},
-        "compose_app_services": [
-            {"name": "api", "kind": "web", "port": 3000, "replicas": 2},
-            {"name": "worker", "kind": "worker", "stop_grace": 20, "job_timeout": 10},
-        ],
-        "compose_app_environment": environment(),
-        "compose_app_secrets": [{"name": "api_key", "version": "1", "value": "a value that is never shown"}],
-        "compose_app_registry": {"plain_http": [registry]},
-    }
+    return {"docker_engine_insecure_registries": [registry], **release_host.application(registry)}
 
 
 def account(cloud: Any, secrets: Path) -> dict[str, Any]:
