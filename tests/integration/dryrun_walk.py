@@ -45,6 +45,9 @@ class World(Protocol):
     def damage(self, chance: random.Random, written: Iterable[str]) -> str:
         """Break one of the things that verbs made; what was done, empty where there is nothing to break."""
 
+    def meanwhile(self, verb: Verb) -> None:
+        """Have happen what the verb is there for, and what no other verb brings about."""
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -164,6 +167,7 @@ class Walk:
     def step(self, verb: Verb) -> None:
         """Damage, perhaps; dry run; run."""
         variables = verb.variables(self._chance)
+        self._world.meanwhile(verb)
         damaged = self._world.damage(self._chance, sorted(self._written)) if self._chance.random() < 0.6 else ""
         self._say(f"{verb.name} {json.dumps(variables)[:300]}{' after: ' + damaged if damaged else ''}")
         before = self._world.snapshot()

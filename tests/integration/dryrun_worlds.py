@@ -52,6 +52,9 @@ class Place:
         self._book.write_text(json.dumps([{"name": verb.name, "hosts": "app", "gather_facts": self._gather, "tasks": [task]}]))
         return checkmode.run(self._book, self._inventory, *options, env=self._env)
 
+    def meanwhile(self, verb: Verb) -> None:
+        """Verbs bring about by themselves what they need."""
+
 
 class Host(Place):
     """shared: variables of the inventory, for every verb."""
