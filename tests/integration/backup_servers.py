@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib
 import io
@@ -113,6 +114,21 @@ def postgres(folder: Path, binaries: Path | None = None, *, settings: str = "") 
         yield {"login_host": "127.0.0.1", "login_port": port, "ssl_mode": "disable", **login}
     finally:
         subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **as_postgres)
+
+
+@contextmanager
+def managed(cloud: Any, name: str, engine: str, version: str) -> Iterator[dict[str, Any]]:
+    """A managed server of the local cloud that is online: how to connect, and its authority's certificate as ``ca``."""
+    status, answer = cloud.request(
+        "POST", "/v2/databases", {"name": name, "engine": engine, "version": version, "size": "db-s-1vcpu-1gb", "region": "fra1", "num_nodes": 1}
+    )
+    assert status == 201, answer
+    path = f"/v2/databases/{answer['database']['id']}"
+    try:
+        seen = cloud.wait(f"{name} to be online", path, lambda _status, seen: seen["database"]["status"] == "online")
+        yield {**seen["database"]["connection"], "ca": base64.b64decode(cloud.request("GET", f"{path}/ca")[1]["ca"]["certificate"]).decode()}
+    finally:
+        cloud.request("DELETE", path)
 
 
 @contextmanager

@@ -133,7 +133,6 @@ CONTROL_VERBS = [
     Verb("secret", "remove", lambda chance: {"secret_names": some(chance, ["dryrun/jwt", "dryrun/key"])}, takes=SECRETS),
 ]
 
-DATABASE = "needs a managed database or cache beside the host; not compared yet"
 HOSTS = "compared from a fresh host, task by task: tests/integration/test_hosts.py"
 # Verbs that no walk comes to, and why, or where their dry run is compared with their run.
 ELSEWHERE = {
@@ -143,14 +142,9 @@ ELSEWHERE = {
     "host.diagnose": "reads only: tests/integration/test_diagnose.py",
     "maintenance.main": HOSTS,
     "maintenance.remove": HOSTS,
-    **{f"postgresql.{verb}": DATABASE for verb in ("main", "backup", "verify", "restore", "maintain", "audit", "diagnose")},
-    **{f"redis.{verb}": DATABASE for verb in ("main", "backup", "verify", "restore", "maintain", "audit", "diagnose")},
     "maintenance.maintain": "runs what the timers run, now; not compared yet",
     "findings.main": "weighs what it is given: every audit of a walk runs it",
     "findings.audit": "writes the page that was asked for in a dry run as well, and changes nothing else: tests/integration/test_audit_servers.py",
     "findings.diagnose": "as findings.audit: tests/integration/test_diagnose.py",
     "secret_service.main": "needs a service of the host's own; not compared yet",
-    "vm.main": "at EC2 as moto serves it, each change beside its dry run: tests/integration/test_vm_role.py",
-    "vm.audit": "reads only: tests/integration/test_vm_role.py",
-    "vm.remove": "as vm.main: tests/integration/test_vm_role.py",
 }

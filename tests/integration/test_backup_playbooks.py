@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from tests.integration import backup_servers, checkmode
+from tests.integration.dryrun_worlds import droplet
 
 ROOT = Path(__file__).resolve().parents[2]
 POSTGRESQL, REDIS = "groundcrew.ops.postgresql", "groundcrew.ops.redis"
@@ -29,37 +30,20 @@ SERVER = "Install the server that checks are made in"
 
 
 @pytest.fixture(scope="module")
-def servers(cloud: Any) -> Iterator[dict[str, dict[str, Any]]]:
+def servers(cloud: Any) -> Iterator[dict[str, Any]]:
     """The address of a fresh host, and two databases that are online, made side by side."""
-    paths: dict[str, str] = {}
-
-    def database(engine: str, version: str) -> dict[str, Any]:
-        body = {"name": f"backups-{engine}", "engine": engine, "version": version, "size": "db-s-1vcpu-1gb", "region": "fra1", "num_nodes": 1}
-        status, answer = cloud.request("POST", "/v2/databases", body)
-        assert status == 201, answer
-        paths[engine] = f"/v2/databases/{answer['database']['id']}"
-        seen = cloud.wait(f"{engine} to be online", paths[engine], lambda _status, seen: seen["database"]["status"] == "online")
-        return {**seen["database"]["connection"], "ca": base64.b64decode(cloud.request("GET", f"{paths[engine]}/ca")[1]["ca"]["certificate"]).decode()}
-
-    def droplet() -> dict[str, Any]:
-        body = {"name": HOST, "size": "s-1vcpu-1gb", "region": "fra1", "ssh_keys": [cloud.ssh_key()], "image": "debian-13-x64"}
-        status, answer = cloud.request("POST", "/v2/droplets", body)
-        assert status == 202, answer
-        paths["droplet"] = f"/v2/droplets/{answer['droplet']['id']}"
-        seen = cloud.wait("the host to be active", paths["droplet"], lambda _status, seen: seen["droplet"]["status"] == "active")
-        return {"address": next(one["ip_address"] for one in seen["droplet"]["networks"]["v4"] if one["type"] == "public")}
-
-    try:
-        with ThreadPoolExecutor() as pool:
-            made = {"pg": pool.submit(database, "pg", "17"), "valkey": pool.submit(database, "valkey", "8"), "host": pool.submit(droplet)}
-        yield {name: future.result() for name, future in made.items()}
-    finally:
-        for path in paths.values():
-            cloud.request("DELETE", path)
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        made = {
+            "pg": backup_servers.managed(cloud, "backups-pg", "pg", "17"),
+            "valkey": backup_servers.managed(cloud, "backups-valkey", "valkey", "8"),
+            "host": droplet(cloud, HOST),
+        }
+        ready = {name: pool.submit(stack.enter_context, each) for name, each in made.items()}
+        yield {name: future.result() for name, future in ready.items()}
 
 
 @pytest.fixture(scope="module")
-def variables(cloud: Any, servers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def variables(cloud: Any, servers: dict[str, Any]) -> dict[str, Any]:
     pg, valkey = servers["pg"], servers["valkey"]
     with psycopg2.connect(pg["uri"]) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS item FROM generate_series(1, 5000) n")
@@ -91,7 +75,7 @@ def variables(cloud: Any, servers: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cache(servers: dict[str, dict[str, Any]], tmp_path: Path) -> Any:
+def cache(servers: dict[str, Any], tmp_path: Path) -> Any:
     """A client of the managed Redis."""
     there = servers["valkey"]
     authority = tmp_path / "ca.pem"
@@ -99,9 +83,9 @@ def cache(servers: dict[str, dict[str, Any]], tmp_path: Path) -> Any:
     return redis.Redis(there["host"], there["port"], username=there["user"], password=there["password"], ssl=True, ssl_ca_certs=str(authority))
 
 
-def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, dict[str, Any]], variables: dict[str, Any], cache: Any, tmp_path: Path) -> None:
+def test_from_a_fresh_host_to_proven_backups(cloud: Any, servers: dict[str, Any], variables: dict[str, Any], cache: Any, tmp_path: Path) -> None:
     login = {"ansible_user": "root", "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlPersist=60"}
-    there = {"ansible_host": servers["host"]["address"], "ansible_ssh_private_key_file": cloud.env["GROUNDCREW_LOCAL_SSH_KEY"], **login}
+    there = {"ansible_host": servers["host"], "ansible_ssh_private_key_file": cloud.env["GROUNDCREW_LOCAL_SSH_KEY"], **login}
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": {HOST: there}, "vars": variables, "children": {"app": {"hosts": {HOST: {}}}}}}))
     collection = tmp_path / "ansible_collections" / "groundcrew" / "ops"

@@ -21,8 +21,10 @@ import pytest
 import yaml
 
 from tests import figures
-from tests.integration import release_host
+from tests.integration import dryrun_vm, dryrun_world_data, dryrun_world_host, release_host
 from tests.integration.dryrun_verbs import APPLICATION_VERBS, CONTROL_VERBS, ELSEWHERE
+from tests.integration.dryrun_verbs_data import DATA_VERBS
+from tests.integration.dryrun_verbs_host import HOST_VERBS
 from tests.integration.dryrun_walk import EXCEPTIONS, Tally, Verb, Walk, World
 from tests.integration.dryrun_worlds import FLEET, ControlNode, Host, droplet
 
@@ -30,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = int(os.environ.get("GROUNDCREW_DRYRUN_SEED") or random.SystemRandom().randrange(10**6))
 NAME = "dryrun-walk"
 BUCKET = "dryrun-made"
-WALKS = {"control": CONTROL_VERBS, "application": APPLICATION_VERBS}
+WALKS = {"control": CONTROL_VERBS, "application": APPLICATION_VERBS, "vm": dryrun_vm.VM_VERBS, "data": DATA_VERBS, "host": HOST_VERBS}
 # Three lies: it writes in check mode, it changes what it did not say, and it changes something else than it said.
 LIAR = [
     {"name": "Write in check mode", "ansible.builtin.copy": {"content": "{{ now() }}", "dest": "/etc/liar-1", "mode": "0644"}, "check_mode": False},
@@ -110,6 +112,15 @@ def world(request: pytest.FixtureRequest, cloud: Any, tmp_path: Path) -> Iterato
     try:
         if request.param == "control":
             yield ControlNode(cloud, work, secrets, BUCKET, account(cloud, secrets))
+        elif request.param == "host":
+            with dryrun_world_host.operated(cloud, work, secrets) as ready:
+                yield ready
+        elif request.param == "data":
+            with dryrun_world_data.backing_up(cloud, work) as ready:
+                yield ready
+        elif request.param == "vm":
+            with dryrun_vm.account(work) as ready:
+                yield ready
         else:
             shared = application(cloud) if request.param == "application" else {}
             with droplet(cloud, NAME) as address:
