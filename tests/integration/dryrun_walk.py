@@ -77,16 +77,26 @@ class Verb:
 
 @dataclass(frozen=True)
 class Excepted:
-    """A documented difference: in which verb, of which task, how it differs (as the difference begins), and why that is honest."""
+    """A documented difference: in which verb, of which task, how it differs (as the difference begins), and why that is honest.
+
+    after: only where the dry run would have changed the same host with one of these tasks.
+    """
 
     verb: str
     task: str
     how: str
     reason: str
+    after: tuple[str, ...] = ()
 
-    def covers(self, verb: Verb, difference: Difference) -> bool:
-        _host, task, what = difference
-        return self.verb == verb.name and self.task == task.rpartition(" : ")[2] and what.startswith(self.how)
+    def covers(self, verb: Verb, difference: Difference, foretold: checkmode.Changed) -> bool:
+        host, task, what = difference
+        behind = not self.after or any(where == host and named(one) in self.after for where, one in foretold)
+        return self.verb == verb.name and self.task == named(task) and what.startswith(self.how) and behind
+
+
+def named(task: str) -> str:
+    """A task's name without its role."""
+    return task.rpartition(" : ")[2]
 
 
 def exceptions() -> list[Excepted]:
@@ -190,7 +200,7 @@ class Walk:
         between = self._world.snapshot()
         done = self._world.run(verb, variables, "--diff")
         after = self._world.snapshot()
-        self._judge(verb, [("check mode", name, "was written by it") for name in written(before, between)] + differences(foretold, done))
+        self._judge(verb, foretold, [("check mode", name, "was written by it") for name in written(before, between)] + differences(foretold, done))
         self.tally.compared += len(foretold.changed | done.changed)
         self.tally.steps[verb.name] += 1
         if done.failed:
@@ -199,9 +209,9 @@ class Walk:
         self._written |= set(written(between, after))
         self._state = (self._state - verb.takes) | verb.gives if not done.failed else self._state - verb.takes
 
-    def _judge(self, verb: Verb, found: list[Difference]) -> None:
+    def _judge(self, verb: Verb, foretold: checkmode.Run, found: list[Difference]) -> None:
         for each in found:
-            known = next((excepted for excepted in self._known if excepted.covers(verb, each)), None)
+            known = next((excepted for excepted in self._known if excepted.covers(verb, each, foretold.changed)), None)
             line = f"{verb.name}: {': '.join(each)}"
             (self.tally.excepted if known else self.tally.mismatches).append(line)
             self._say(f"  {'excepted' if known else 'MISMATCH'}: {line}")

@@ -50,8 +50,9 @@ FROM pg_database WHERE NOT datistemplate
 """
 # Also what VACUUM, ANALYZE and REINDEX leave behind them.
 RELATIONS = """
-SELECT relnamespace::regnamespace || '.' || relname, relkind, pg_get_userbyid(relowner), relfilenode, vacuum_count, analyze_count
-FROM pg_class LEFT JOIN pg_stat_user_tables ON relid = pg_class.oid WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+SELECT relation.oid::regclass::text, relkind, pg_get_userbyid(relowner), relfilenode, vacuum_count, analyze_count
+FROM pg_class relation LEFT JOIN pg_stat_user_tables ON relid = relation.oid
+WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
 """
 TABLES = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'"
 CONTENT = "SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM {} t"
