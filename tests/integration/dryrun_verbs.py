@@ -132,19 +132,3 @@ CONTROL_VERBS = [
     Verb("secret", "audit", lambda chance: {**secrets(chance), "secret_audit_fail_on": "never"}, needs=SECRETS),
     Verb("secret", "remove", lambda chance: {"secret_names": some(chance, ["dryrun/jwt", "dryrun/key"])}, takes=SECRETS),
 ]
-
-HOSTS = "compared from a fresh host, task by task: tests/integration/test_hosts.py"
-# Verbs that no walk comes to, and why, or where their dry run is compared with their run.
-ELSEWHERE = {
-    "host.main": HOSTS,
-    "host.maintain": "patches what is pending, which a walk cannot bring about; not compared yet",
-    "host.audit": "reads only: tests/integration/test_audit.py",
-    "host.diagnose": "reads only: tests/integration/test_diagnose.py",
-    "maintenance.main": HOSTS,
-    "maintenance.remove": HOSTS,
-    "maintenance.maintain": "runs what the timers run, now; not compared yet",
-    "findings.main": "weighs what it is given: every audit of a walk runs it",
-    "findings.audit": "writes the page that was asked for in a dry run as well, and changes nothing else: tests/integration/test_audit_servers.py",
-    "findings.diagnose": "as findings.audit: tests/integration/test_diagnose.py",
-    "secret_service.main": "needs a service of the host's own; not compared yet",
-}

@@ -13,7 +13,10 @@ from tests.integration.dryrun_walk import Verb
 from tests.integration.dryrun_world_host import FACT, NAME, SECRETS, SERVICES
 
 # Its file of keys is known by its comment for one of ours.
-KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{middle}R5cZPGuJfxvYyLPvPxJjrGPqBNpxJ groundcrew" for middle in ("MJx1bRyVYkBh5Ut9HqmQ", "NKx1bRyVYkBh5Ut9HqmQ")]
+KEYS = [
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRyVYkBh5Ut9HqmQm0h5XH3TSDkYgXHlPN8jBmP groundcrew",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f groundcrew",
+]
 # So far ahead that nothing starts by itself while a walk looks.
 FAR = ["2098-01-01", "2099-01-01 04:00", "2099-06-01..07 03:10"]
 
