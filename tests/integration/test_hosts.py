@@ -23,6 +23,7 @@ from tests.integration.awx_standin import Awx, served
 IMAGES = ["debian-13-x64"]
 NAME = "hosts-1"
 USER = {"name": "olive", "keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRyVYkBh5Ut9HqmQm0h5XH3TSDkYgXHlPN8jBmP olive"], "sudo": True}
+UNITS = "Have the services and timers"
 TASK = {"name": "speaks", "description": "Say something", "command": ["echo", "hello"], "calendar": "daily"}
 
 
@@ -139,9 +140,9 @@ def test_docker_engine_remove(world: World) -> None:
 @pytest.mark.slow
 def test_maintenance(world: World) -> None:
     declared: dict[str, Any] = {"maintenance_tasks": [TASK], "maintenance_code": True}
-    assert "Start the timers" in world.truthful("groundcrew.ops.maintenance", **declared, maintenance_presets=["apt-cache"])
+    assert UNITS in world.truthful("groundcrew.ops.maintenance", **declared, maintenance_presets=["apt-cache"])
     fewer = world.run("groundcrew.ops.maintenance", **declared, maintenance_presets=[])
-    assert {task.partition(" : ")[2] for _host, task in fewer.changed} == {"Stop the timers that are not declared", "Delete the units that are not declared"}
+    assert {task.partition(" : ")[2] for _host, task in fewer.changed} == {UNITS}
 
 
 @pytest.mark.slow
@@ -177,7 +178,7 @@ def test_calendar_that_cannot_be_read_is_refused_first(world: World) -> None:
 
 @pytest.mark.slow
 def test_maintenance_remove(world: World) -> None:
-    assert "Stop the timers that are not declared" in world.truthful("groundcrew.ops.maintenance", "remove")
+    assert UNITS in world.truthful("groundcrew.ops.maintenance", "remove")
 
 
 @pytest.mark.slow
@@ -207,14 +208,13 @@ def test_maintenance_by_awx(world: World) -> None:
         assert refused.rc != 0 and not refused.changed and "never shown" not in refused.output
         assert any("has no playbook playbooks/patch.yml" in message for _host, _task, message in refused.failed), refused.failed
 
-        brought = {"Bring the schedules to AWX", "Stop the timers that are not declared", "Delete the units that are not declared"}
-        assert world.truthful(role, **by_awx) == brought
+        assert world.truthful(role, **by_awx) == {"Bring the schedules to AWX", UNITS}
         assert awx.names("job_templates") == {"groundcrew production: hosts", "groundcrew production: diagnose"}
         assert awx.names("schedules") == {"apt-cache", "speaks", "diagnose"} and not world.say(timers)
         assert world.say("systemctl show --property=LoadState groundcrew-speaks.service").strip() == "LoadState=loaded"
 
         back = world.truthful(role, **tasks, maintenance_awx={**place, "state": "absent"})
-        assert back == {"Bring the schedules to AWX", "Install the timers", "Start the timers"}
+        assert back == {"Bring the schedules to AWX", UNITS}
         assert not awx.names("job_templates") | awx.names("schedules") and "groundcrew-speaks.timer" in world.say(timers)
 
         assert world.run(role, **by_awx).rc == 0 and awx.names("schedules")

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One owner's units of systemd as one thing: their files, and which of them are started and enabled.
+
+An owner's units are those with its prefix whose files have its mark. Files are verified before the first is written.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner, failed
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import sync_folder, write_atomic
+from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
+
+FOLDER = "/etc/systemd/system"
+ASKED = ("Id", "ActiveState", "UnitFileState", "NeedDaemonReload")
+KINDS = (".service", ".timer")
+MODE = 0o644
+
+
+class Units:
+    """The noun. Its state is {name: unit}; a unit is its file and, where it is declared, what systemd says of it; None stands for one that goes."""
+
+    def __init__(self, params: Mapping[str, Any], runner: Runner | None = None) -> None:
+        self._prefix, self._mark = str(params["prefix"]), str(params["mark"])
+        self._declared = {str(unit["name"]): unit for unit in params["units"]}
+        self._exclusive = bool(params["exclusive"])
+        self._folder = Path(params["path"])
+        self._runner = runner or Runner()
+        self._require_names(params["units"])
+
+    def read(self) -> State:
+        units: dict[str, dict[str, Any]] = {}
+        for path in sorted(self._folder.glob(f"{self._prefix}*")):
+            if path.suffix in KINDS and path.is_file():
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+                if path.name in self._declared or self._mark in lines:
+                    units[path.name] = {"lines": lines, "mode": f"{path.stat().st_mode & 0o7777:04o}"}
+        for name, seen in self._seen([name for name in units if name in self._declared and "@." not in name]).items():
+            units[name] |= seen
+        return units
+
+    def desired(self, current: State | None) -> State:
+        wanted: dict[str, Any] = dict.fromkeys((current or {}).keys() - self._declared.keys()) if self._exclusive else {}
+        for name, unit in self._declared.items():
+            wanted[name] = {"lines": str(unit["content"]).splitlines(), "mode": f"{MODE:04o}"}
+            if "@." not in name:
+                wanted[name]["read"] = True
+            if unit["started"]:
+                wanted[name]["started"] = True
+        return wanted
+
+    def apply(self, planned: Plan) -> None:
+        before, after = planned.before or {}, planned.after or {}
+        changed = [name for name, unit in after.items() if unit != before.get(name)]
+        gone = [name for name in changed if after[name] is None]
+        written = [name for name in changed if name not in gone and _file(before.get(name)) != _file(after[name])]
+        self._verify(written)
+        timers = [name for name in gone if name.endswith(".timer")]
+        if timers:
+            self._systemctl("disable", "--now", "--quiet", *timers)
+        for name in gone:
+            (self._folder / name).unlink(missing_ok=True)
+        for name in written:
+            write_atomic(self._folder / name, str(self._declared[name]["content"]), mode=MODE)
+        sync_folder(self._folder)
+        self._systemctl("daemon-reload")
+        started = [name for name in changed if name not in gone and self._declared[name]["started"]]
+        if started:
+            self._systemctl("enable", "--quiet", *started)
+            # Whether it waits already or not: a timer that goes on waits for the time that it knew.
+            self._systemctl("restart", *started)
+
+    def result(self, state: State | None) -> Mapping[str, Any]:
+        return {"units": sorted(name for name, unit in (state or {}).items() if unit)}
+
+    def _seen(self, names: list[str]) -> dict[str, dict[str, bool]]:
+        """What systemd says. read: it knows the file as it is. started: it is active now and enabled at boot; of those only that are to be."""
+        if not names:
+            return {}
+        said = self._systemctl("show", f"--property={','.join(ASKED)}", *names)
+        found: dict[str, dict[str, bool]] = {}
+        for block in said.strip().split("\n\n"):
+            value = dict(line.split("=", 1) for line in block.splitlines())
+            seen = found[value["Id"]] = {"read": value["NeedDaemonReload"] == "no"}
+            if self._declared[value["Id"]]["started"]:
+                seen["started"] = value["ActiveState"] == "active" and value["UnitFileState"] == "enabled"
+        return found
+
+    def _verify(self, names: list[str]) -> None:
+        """All that are declared lie beside the ones asked for, because units name each other."""
+        if not names:
+            return
+        with tempfile.TemporaryDirectory(prefix="groundcrew-units-") as folder:
+            for name, unit in self._declared.items():
+                Path(folder, name).write_text(str(unit["content"]), encoding="utf-8")
+            done = self._runner.run(["systemd-analyze", "verify", *(f"{folder}/{name}" for name in names)], check=False)
+        if done.rc != 0:
+            raise failed(done, "systemd refuses the units, so none was written: systemd-analyze verify")
+
+    def _systemctl(self, *words: str) -> str:
+        return self._runner.run(["systemctl", *words]).stdout
+
+    def _require_names(self, units: list[Mapping[str, Any]]) -> None:
+        """Before anything is looked at."""
+        names = [str(unit["name"]) for unit in units]
+        wrong = [name for name in names if not name.startswith(self._prefix) or not name.endswith(KINDS) or "/" in name]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        unmarked = [str(unit["name"]) for unit in units if self._mark not in str(unit["content"]).splitlines()]
+        if not self._prefix or not self._mark:
+            raise OpsError("prefix and mark cannot be empty: they tell this owner's units from those of others.")
+        for problem, found in (
+            (f"are no names of a service or timer that begin with {self._prefix}", wrong),
+            ("occur more than once", twice),
+            (f"have no line {self._mark!r}, by which their owner would know them again", unmarked),
+        ):
+            if found:
+                raise OpsError(f"{', '.join(found)} of units {problem}.")
+
+
+def _file(unit: Mapping[str, Any] | None) -> tuple[Any, Any] | None:
+    return None if unit is None else (unit["lines"], unit["mode"])
