@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ done
 systemctl daemon-reload
 apt-get -qq update
 """
+# What somebody does there by hand, or leaves half done.
+BY_HAND = (
+    "dpkg --unpack $(ls -t /srv/security/*.deb | head -n 1)",
+    "systemctl disable --now --quiet apt-daily.timer",
+    "systemctl mask --now --quiet apt-daily-upgrade.timer",
+    "ln -sf /usr/share/zoneinfo/America/Lima /etc/localtime",
+    "rm -rf /etc/systemd/journald.conf.d",
+    "apt-get -qqy purge tree",
+    "userdel --remove olive || true",
+)
 FOUND = {
     "well": [{"id": "ssh.keys", "severity": "high", "subject": NAME, "verdict": "pass", "evidence": "seen", "remedy": "none"}],
     "ill": [{"id": "ssh.roots", "severity": "high", "subject": NAME, "verdict": "fail", "evidence": "seen", "remedy": "mend"}],
@@ -59,6 +70,13 @@ class OperatedHost(Host):
         """An upgrade, that wishes for a reboot, is pending when the host is patched."""
         if verb.name == "host.maintain":
             self._publish()
+
+    def damage(self, chance: random.Random, written: Iterable[str]) -> str:
+        if chance.random() < 0.7:
+            return super().damage(chance, written)
+        command = chance.choice(BY_HAND)
+        self.say(command)
+        return command
 
     def _publish(self) -> None:
         self._published += 1
