@@ -47,6 +47,9 @@ class Awx:
     def names(self, place: str) -> set[str]:
         return {each["name"] for each in self._objects[place].values()}
 
+    def named(self, place: str, name: str) -> Object:
+        return next(each for each in self._objects[place].values() if each["name"] == name)
+
     def answer(self, method: str, address: str, body: Any, login: str | None) -> Answer:
         url = urlsplit(address)
         query = {name: value for name, value in parse_qsl(url.query) if name != "page_size"}

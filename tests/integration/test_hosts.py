@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration import checkmode
+from tests.integration import awx_job, checkmode
 from tests.integration.awx_standin import Awx, served
 
 # Molecule applies the roles to the older release as well.
@@ -199,7 +199,7 @@ def test_maintenance_by_awx(world: World) -> None:
     assert "groundcrew-speaks.timer" in world.say(timers)
     with served(awx) as address:
         login = {"controller_host": address, "controller_oauthtoken": "never shown"}
-        place: dict[str, Any] = {**login, "organization": "Shop", "project": "operations", "inventory": "production", "credentials": ["hosts"]}
+        place: dict[str, Any] = {**login, "organization": "Shop", "project": "operations", "inventory": "production", "credentials": ["hosts"], "hosts": "all"}
         diagnose = {"name": "diagnose", "calendar": "Mon *-*-* 06:00"}
         by_awx: dict[str, Any] = {**tasks, "maintenance_awx": place, "maintenance_playbooks": [diagnose]}
 
@@ -212,6 +212,16 @@ def test_maintenance_by_awx(world: World) -> None:
         assert awx.names("job_templates") == {"groundcrew production: hosts", "groundcrew production: diagnose"}
         assert awx.names("schedules") == {"apt-cache", "speaks", "diagnose"} and not world.say(timers)
         assert world.say("systemctl show --property=LoadState groundcrew-speaks.service").strip() == "LoadState=loaded"
+
+        # The job of a schedule runs the task under its lock; one whose task has failed fails.
+        record = "/var/lib/groundcrew/maintenance/speaks.json"
+        template, schedule = awx.named("job_templates", "groundcrew production: hosts"), awx.named("schedules", "speaks")
+        code, said = awx_job.start(template, schedule, world.inventory, world.work / "job", world.env)
+        assert code == 0 and json.loads(world.say(f"cat {record}"))["lines"] == ["hello"], said
+        world.say("mv /usr/bin/echo /usr/bin/echo.away")
+        code, said = awx_job.start(template, schedule, world.inventory, world.work / "failing", world.env)
+        world.say("mv /usr/bin/echo.away /usr/bin/echo")
+        assert code != 0 and "speaks: failed. It said last: " in said and json.loads(world.say(f"cat {record}"))["failures"] == 1, said
 
         back = world.truthful(role, **tasks, maintenance_awx={**place, "state": "absent"})
         assert back == {"Bring the schedules to AWX", UNITS}
