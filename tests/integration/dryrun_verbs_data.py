@@ -26,14 +26,14 @@ def checked(chance: Random) -> dict[str, Any]:
 def restored(chance: Random) -> dict[str, Any]:
     target = chance.choice(["restored", "copy", "shop"])
     part: list[dict[str, Any]] = [{}, {"postgresql_restore_tables": ["public.orders"]}, {"postgresql_restore_schemas": ["public"]}]
-    said = maybe(chance, postgresql_jobs=[1, 3], postgresql_restore_compare_live=[True], postgresql_restore_backup=["latest_verified"])
+    said = maybe(chance, postgresql_jobs=[1, 3], postgresql_restore_compare_live=[True], postgresql_restore_backup=["latest", "latest", "latest_verified"])
     how: list[dict[str, Any]] = [{}, {"postgresql_restore_drop": True}, {"postgresql_restore_replace": target}, {"postgresql_restore_replace": target}]
     return {"postgresql_restore_target": target, **said, **chance.choice(part), **chance.choice(how)}
 
 
 def tables(chance: Random) -> dict[str, Any]:
     limits = {"min_mib": 0.25, "min_changed_rows": 1000, **maybe(chance, max_dead_percent=[5.0, 90.0], max_bloat_percent=[10.0, 90.0])}
-    kept = maybe(chance, postgresql_keep=[{"daily": 7}, {"within_days": 3}], postgresql_limits=[{"newest_hours": 26}], postgresql_staging_mib=[64])
+    kept = maybe(chance, postgresql_keep=[{"daily": 7}, {"within_days": 3}], postgresql_limits=[{"newest_hours": 26}], postgresql_staging_mib=[128])
     return {**checked(chance), **kept, "postgresql_tables_limits": limits, "postgresql_tables": chance.random() < 0.8}
 
 
@@ -42,11 +42,12 @@ POSTGRESQL_VERBS = [
     Verb(
         "postgresql",
         "backup",
-        lambda chance: maybe(chance, postgresql_jobs=[1, 3], postgresql_max_age=[3600], postgresql_encryption_key=[""], postgresql_staging_mib=[64]),
+        lambda chance: maybe(chance, postgresql_jobs=[1, 3], postgresql_max_age=[3600], postgresql_encryption_key=[""], postgresql_staging_mib=[128]),
         gives=POSTGRESQL,
     ),
     Verb("postgresql", "verify", checked, needs=POSTGRESQL),
     Verb("postgresql", "restore", restored, needs=POSTGRESQL),
+    Verb("postgresql", "restore", lambda _chance: {"postgresql_restore_target": "shop", "postgresql_restore_replace": "shop"}, needs=POSTGRESQL),
     Verb("postgresql", "maintain", tables),
     Verb(
         "postgresql",
@@ -68,9 +69,12 @@ REDIS_VERBS = [
     Verb(
         "redis",
         "restore",
-        lambda chance: maybe(chance, redis_restore_replace=[True], redis_restore_match=["key:1*"], redis_restore_backup=["latest_verified"]),
+        lambda chance: maybe(
+            chance, redis_restore_replace=[True], redis_restore_match=["key:1*"], redis_restore_backup=["latest", "latest", "latest_verified"]
+        ),
         needs=CACHE,
     ),
+    Verb("redis", "restore", lambda _chance: {"redis_restore_replace": True}, needs=CACHE),
     Verb("redis", "maintain", lambda chance: maybe(chance, redis_keep=[{"daily": 7}, {"within_days": 3}], redis_limits=[{"newest_hours": 26}])),
     Verb("redis", "audit", lambda chance: {"redis_audit_fail_on": "never", "redis_audit_admins": some(chance, ["default", "cloud"])}, needs=REDIS_TOOLS),
     Verb("redis", "diagnose", lambda chance: maybe(chance, redis_diagnose_queues=[["mails"]], redis_diagnose_latency_ms=[1, 500]), needs=REDIS_TOOLS),

@@ -77,21 +77,22 @@ class Verb:
 
 @dataclass(frozen=True)
 class Excepted:
-    """A documented difference: in which verb, of which task, how it differs (as the difference begins), and why that is honest.
+    """A documented difference: in which verb, of which task, how it differs (as the difference begins; one or more), and why that is honest.
 
     after: only where the dry run would have changed the same host with one of these tasks.
     """
 
     verb: str
     task: str
-    how: str
+    how: str | list[str]
     reason: str
     after: tuple[str, ...] = ()
 
     def covers(self, verb: Verb, difference: Difference, foretold: checkmode.Changed) -> bool:
         host, task, what = difference
+        ways = [self.how] if isinstance(self.how, str) else self.how
         behind = not self.after or any(where == host and named(one) in self.after for where, one in foretold)
-        return self.verb == verb.name and self.task == named(task) and what.startswith(self.how) and behind
+        return self.verb == verb.name and self.task == named(task) and any(what.startswith(how) for how in ways) and behind
 
 
 def named(task: str) -> str:

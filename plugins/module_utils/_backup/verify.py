@@ -113,9 +113,11 @@ class Verify:
         self._sealer = sealer
         self._clock = clock or Clock()
         self._runner = runner or Runner()
+        self._planned: Entry | None = None
 
     def plan(self) -> Plan:
         _identity, entry, _entries = self._choose()
+        self._planned = entry
         before = {"backup": entry.backup_id, "level": entry.level}
         if self._recent(entry):
             return Plan("none", before, before)
@@ -131,6 +133,10 @@ class Verify:
         return Plan("verify", before, {**before, "level": self._job.level}, tuple(what))
 
     def result(self, planned: Plan) -> Mapping[str, Any]:
+        """A dry run fails as well where a backup is seen to be damaged before it is checked."""
+        entry = self._planned
+        if planned.changed and entry is not None and entry.problem is not None:
+            raise policy.Damaged(f"Backup {entry.backup_id} is not what it should be: {entry.problem}. A run records that, and fails.")
         return {"verification": None}
 
     def apply(self, planned: Plan) -> Mapping[str, Any]:
