@@ -144,9 +144,9 @@ def test_a_damaged_newest_backup_fails_the_check_instead_of_an_older_one_passing
             check(options, level=level)
         assert caught.value.details["verification"]["verdict"] == "different"
     client.delete_object(Bucket=options["bucket"], Key=key)
-    operation = upkeep.verification({**options, "database": "shop", "level": "V1"})
+    dry_run = upkeep.verification({**options, "database": "shop", "level": "V1"})
     with pytest.raises(OpsError, match="is missing"):
-        operation.result(operation.plan())
+        dry_run.result(dry_run.plan())
     with pytest.raises(OpsError, match="is missing"):
         check(options, level="V1")
     assert entry(options).backup_id == newer["backup_id"]
