@@ -17,6 +17,7 @@ KEYS = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRyVYkBh5Ut9HqmQm0h5XH3TSDkYgXHlPN8jBmP groundcrew",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f groundcrew",
 ]
+WAIVERS = [{"id": "ssh.*", "owner": "olive", "expires": "2099-01-31", "reason": "until then"}]
 # So far ahead that nothing starts by itself while a walk looks.
 FAR = ["2098-01-01", "2099-01-01 04:00", "2099-06-01..07 03:10"]
 
@@ -79,12 +80,12 @@ def maintenance(chance: Random) -> dict[str, Any]:
             maintenance_notify=[["logger", "--"]],
             maintenance_webhook_url=["http://127.0.0.1:8099/hook?token=one", "http://127.0.0.1:8099/hook?token=two"],
         ),
-        **(maybe(chance, maintenance_logs=[{**logs, "keep_days": days} for days in (0, 90)])),
+        **maybe(chance, maintenance_logs=[{**logs, "keep_days": days} for days in (0, 90)]),
     }
 
 
 def services(chance: Random) -> dict[str, Any]:
-    """The reporter is started anew, the mailer reads its file again and tells what it uses."""
+    """The reporter is started anew; the mailer reads its file again and tells what it uses."""
     items: list[dict[str, Any]] = []
     for unit, path in SERVICES.items():
         secret = chance.choice(SECRETS)
@@ -110,9 +111,6 @@ def weighed(chance: Random) -> dict[str, Any]:
         "findings_fail_on": chance.choice(["never", "never", "high", "info"]),
         **maybe(chance, findings_more=[{"container": True}], findings_waivers=[WAIVERS]),
     }
-
-
-WAIVERS = [{"id": "ssh.*", "owner": "olive", "expires": "2099-01-31", "reason": "until then"}]
 
 
 def page(chance: Random) -> dict[str, Any]:

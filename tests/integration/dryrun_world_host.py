@@ -19,13 +19,13 @@ NAME = "dryrun-walk"
 FACT = "dryrun_result"
 SECRETS = ("dryrun/report", "dryrun/mail")
 SERVICES = {"groundcrew-reporter.service": "/etc/groundcrew-reporter.key", "groundcrew-mailer.service": "/etc/groundcrew-mailer.key"}
-# The first reads its file once, the second again when it is told to. Without a file, the first begins nevertheless: it is there to be damaged.
+# Of the mailer, which tells by this what it uses. It begins without its file too, which may have been damaged.
 READS = "tail -n 1 /etc/groundcrew-mailer.key > /run/mailer.uses"
 PREPARE = f"""set -eu
 cd /etc/systemd/system
 printf '[Service]\\nExecStart=/bin/sleep infinity\\n' > groundcrew-reporter.service
 printf '[Service]\\nExecStart=/bin/sleep infinity\\nExecStartPost=-/bin/sh -c "{READS}"\\nExecReload=/bin/sh -c "{READS}"\\n' > groundcrew-mailer.service
-# They would be masked here. So they can be started, and do nothing while a walk looks.
+# They are masked in the image. So they can be started, and do nothing while a walk looks.
 for timer in apt-daily apt-daily-upgrade; do
   systemctl unmask --quiet $timer.timer
   mkdir -p $timer.timer.d
