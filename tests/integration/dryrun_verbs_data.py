@@ -14,6 +14,9 @@ from tests.integration.dryrun_walk import Verb
 TOOLS, REDIS_TOOLS, POSTGRESQL, CACHE = (frozenset({each}) for each in ("its tools", "the cache's tools", "a backup of a database", "a backup of a cache"))
 QUESTIONS = [{"name": "there are orders", "sql": "SELECT count(*) > 0 FROM public.orders"}]
 
+# What the inventory says of a server that nothing was in when the walk began.
+NEW = {f"redis_login_{name}": f"{{{{ dryrun_new_cache.{name} }}}}" for name in ("host", "port", "user", "password")}
+
 
 def checked(chance: Random) -> dict[str, Any]:
     """Into a server of the host's own, or into the one that was backed up, whose users may not look as far."""
@@ -35,6 +38,12 @@ def tables(chance: Random) -> dict[str, Any]:
     limits = {"min_mib": 0.25, "min_changed_rows": 1000, **maybe(chance, max_dead_percent=[5.0, 90.0], max_bloat_percent=[10.0, 90.0])}
     kept = maybe(chance, postgresql_keep=[{"daily": 7}, {"within_days": 3}], postgresql_limits=[{"newest_hours": 26}], postgresql_staging_mib=[128])
     return {**checked(chance), **kept, "postgresql_tables_limits": limits, "postgresql_tables": chance.random() < 0.8}
+
+
+def loaded(chance: Random) -> dict[str, Any]:
+    """Into the server that was backed up, which is too old for the tools of the host, or into a new one."""
+    said = maybe(chance, redis_restore_match=["key:1*"], redis_restore_backup=["latest", "latest", "latest_verified"])
+    return {**said, **(NEW if chance.random() < 0.8 else {}), "redis_restore_replace": chance.random() < 0.5}
 
 
 POSTGRESQL_VERBS = [
@@ -66,15 +75,8 @@ REDIS_VERBS = [
         gives=CACHE,
     ),
     Verb("redis", "verify", lambda _chance: {}, needs=CACHE),
-    Verb(
-        "redis",
-        "restore",
-        lambda chance: maybe(
-            chance, redis_restore_replace=[True], redis_restore_match=["key:1*"], redis_restore_backup=["latest", "latest", "latest_verified"]
-        ),
-        needs=CACHE,
-    ),
-    Verb("redis", "restore", lambda _chance: {"redis_restore_replace": True}, needs=CACHE),
+    Verb("redis", "restore", loaded, needs=CACHE),
+    Verb("redis", "restore", lambda _chance: {**NEW, "redis_restore_replace": True}, needs=CACHE),
     Verb("redis", "maintain", lambda chance: maybe(chance, redis_keep=[{"daily": 7}, {"within_days": 3}], redis_limits=[{"newest_hours": 26}])),
     Verb("redis", "audit", lambda chance: {"redis_audit_fail_on": "never", "redis_audit_admins": some(chance, ["default", "cloud"])}, needs=REDIS_TOOLS),
     Verb("redis", "diagnose", lambda chance: maybe(chance, redis_diagnose_queues=[["mails"]], redis_diagnose_latency_ms=[1, 500]), needs=REDIS_TOOLS),

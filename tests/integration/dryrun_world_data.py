@@ -1,11 +1,10 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The world of a host that backs up: a managed PostgreSQL and a managed Valkey with something in them, and a bucket."""
+"""The world of a host that backs up: a managed PostgreSQL and a managed Valkey with something in them, a managed Redis to restore into, and a bucket."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,14 +58,11 @@ CONTENT = "SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM {} t
 
 
 class BackupHost(Host):
-    """servers: pg and valkey, as the cloud tells of them. store: the options of our modules for a bucket of its own."""
+    """servers: pg, valkey and redis, as the cloud tells of them. store: the options of our modules for a bucket of its own."""
 
     def __init__(self, address: str, key: Path, work: Path, servers: Mapping[str, Any], store: Mapping[str, Any]) -> None:
         self._pg, self._s3, self._bucket = servers["pg"], backup_servers.client({**store, "region": "us-east-1"}), store["bucket"]
-        there = servers["valkey"]
-        authority = work / "valkey.pem"
-        authority.write_text(there["ca"])
-        self._valkey = redis.Redis(there["host"], there["port"], username=there["user"], password=there["password"], ssl=True, ssl_ca_certs=str(authority))
+        self._caches = {name: _client(servers[name], work / f"{name}.pem") for name in ("valkey", "redis")}
         super().__init__(NAME, address, key, work, _variables(servers, store))
         self._fill()
 
@@ -74,10 +70,11 @@ class BackupHost(Host):
         self.query(self._pg["database"], f"CREATE DATABASE {SHOP}")
         for statement in SEED:
             self.query(SHOP, statement)
-        self._valkey.mset({f"key:{number}": f"value {number}" for number in range(500)})
-        self._valkey.rpush("list", *range(20))
-        self._valkey.hset("hash", mapping={f"field{number}": number for number in range(20)})
-        self._valkey.set("session", "token", ex=86400)
+        cache = self._caches["valkey"]
+        cache.mset({f"key:{number}": f"value {number}" for number in range(500)})
+        cache.rpush("list", *range(20))
+        cache.hset("hash", mapping={f"field{number}": number for number in range(20)})
+        cache.set("session", "token", ex=86400)
 
     def query(self, database: str, statement: Any) -> list[tuple[Any, ...]]:
         there = self._pg
@@ -102,8 +99,13 @@ class BackupHost(Host):
             found |= self._of_database(row[0])
         for item in self._s3.list_objects_v2(Bucket=self._bucket).get("Contents", []):
             found[f"object {item['Key']}"] = item["ETag"]
-        for key in self._valkey.scan_iter(count=1000):
-            found[f"key {key.decode()}"] = (hashlib.sha256(self._valkey.dump(key) or b"").hexdigest(), self._valkey.pexpiretime(key))
+        for name, cache in self._caches.items():
+            keys = list(cache.scan_iter(count=1000))
+            pipeline = cache.pipeline(transaction=False)
+            for key in keys:
+                pipeline.dump(key).pexpiretime(key)
+            told = pipeline.execute()
+            found |= {f"key {name} {key.decode()}": each for key, *each in zip(keys, told[::2], told[1::2], strict=True)}
         return found
 
     def _of_database(self, name: str) -> dict[str, Any]:
@@ -133,8 +135,9 @@ class BackupHost(Host):
 
     def _damage_cache(self, chance: random.Random, _written: list[str]) -> str:
         command = chance.choice([("FLUSHDB",), ("SET", "key:1", "by hand"), ("DEL", "key:2", "list"), ("PERSIST", "session"), ("SET", "by hand", "1")])
-        self._valkey.execute_command(*command)
-        return " ".join(command)
+        name = chance.choice(sorted(self._caches))
+        self._caches[name].execute_command(*command)
+        return f"{name}: {' '.join(command)}"
 
     def _damage_bucket(self, chance: random.Random, _written: list[str]) -> str:
         keys = [item["Key"] for item in self._s3.list_objects_v2(Bucket=self._bucket).get("Contents", [])]
@@ -146,10 +149,16 @@ class BackupHost(Host):
 
     def close(self) -> None:
         """Remove the bucket; the servers are somebody else's."""
-        self._valkey.close()
+        for cache in self._caches.values():
+            cache.close()
         for item in self._s3.list_objects_v2(Bucket=self._bucket).get("Contents", []):
             self._s3.delete_object(Bucket=self._bucket, Key=item["Key"])
         self._s3.delete_bucket(Bucket=self._bucket)
+
+
+def _client(there: Mapping[str, Any], authority: Path) -> Any:
+    authority.write_text(there["ca"])
+    return redis.Redis(there["host"], there["port"], username=there["user"], password=there["password"], ssl=True, ssl_ca_certs=str(authority))
 
 
 def _variables(servers: Mapping[str, Any], store: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +174,7 @@ def _variables(servers: Mapping[str, Any], store: Mapping[str, Any]) -> dict[str
         "postgresql_database": SHOP,
         "postgresql_maintenance_database": servers["pg"]["database"],
         "redis_name": "cache",
+        "dryrun_new_cache": servers["redis"],
     }
 
 
@@ -179,9 +189,11 @@ def backing_up(cloud: Any, work: Path) -> Iterator[BackupHost]:
         "bucket": f"{NAME}-{uuid.uuid4().hex[:8]}",
     }
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
-        pg = pool.submit(stack.enter_context, backup_servers.managed(cloud, f"{NAME}-pg", "pg", "17"))
-        valkey = pool.submit(stack.enter_context, backup_servers.managed(cloud, f"{NAME}-valkey", "valkey", "8"))
+        made = {
+            engine: pool.submit(stack.enter_context, backup_servers.managed(cloud, f"{NAME}-{engine}", engine, version))
+            for engine, version in (("pg", "17"), ("valkey", "8"), ("redis", "8"))
+        }
         address = pool.submit(stack.enter_context, droplet(cloud, NAME))
         backup_servers.client({**store, "region": "us-east-1"}).create_bucket(Bucket=store["bucket"])
-        servers = {"pg": pg.result(), "valkey": valkey.result()}
+        servers = {engine: future.result() for engine, future in made.items()}
         yield stack.enter_context(closing(BackupHost(address.result(), cloud.cloud.ssh_key, work, servers, store)))

@@ -229,6 +229,20 @@ def test_damage_wrong_passwords_and_a_forced_snapshot_are_named(world: dict[str,
     client(options).flushall()
 
 
+def test_a_target_older_than_the_redis_of_this_host_is_refused_before_anything_is_copied(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {**world["open"], "database": "cache", "prefix": "old"}
+    fill(options)
+    back_up(options)
+    ours = redis_dump.payload_version(client(options))
+    assert ours and ours > 9
+    versions = [ours, ours - 1]
+    monkeypatch.setattr(redis_dump, "payload_version", lambda _client: versions.pop(0))
+    with pytest.raises(OpsError, match=f"reads keys up to version {ours - 1} of their form, and this one writes {ours}"):
+        restore(options, world["target"])
+    assert client(world["target"]).dbsize() == 0
+    client(options).flushall()
+
+
 def test_the_password_is_in_no_argument(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     popen = subprocess.Popen

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import redis_truth
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner, failed
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import Connection
+from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import Connection, library
 
 CHUNK = 8 * 1024 * 1024
 TRAILER = re.compile(rb"[0-9a-f]{40}")
@@ -104,6 +104,18 @@ def dumped(client: Any, keys: list[bytes]) -> Iterator[tuple[bytes, bytes, int]]
     for key, payload, left in zip(keys, answers[::2], answers[1::2], strict=False):
         if payload is not None and left != -2:
             yield key, payload, 0 if left < 0 else seconds * 1000 + micros // 1000 + left
+
+
+def payload_version(client: Any) -> int | None:
+    """The version of the form in which a server serializes keys, and the highest that it reads. None before Redis 7, and where it does not tell.
+
+    client: one for bytes.
+    """
+    try:
+        # Whatever functions there are, the version is behind them, before a checksum of 8 bytes.
+        return int.from_bytes(client.execute_command("FUNCTION", "DUMP")[-10:-8], "little")
+    except library().exceptions.ResponseError:
+        return None
 
 
 def resp(*words: bytes) -> bytes:

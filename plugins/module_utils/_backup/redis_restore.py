@@ -29,6 +29,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import C
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis.connection import Connection
 
 USUAL_DATABASES = 16
+ASKED = "groundcrew-ask-"  # the folder of a server that is asked what it writes
 
 
 class Copy:
@@ -171,6 +172,7 @@ class RedisRestore:
         else:
             where = f"{self._server.host}:{self._server.port}"
             self._require_room(self._numbers(copy))
+            self._require_understood()
             steps = [f"load {manifest.size} bytes into a server made for this", f"copy the keys to {where}, and compare them with the truth"]
         return Plan("restore", None, {"backup": entry.backup_id, "target": where, "keys": manifest.truth.rows}, tuple(steps))
 
@@ -230,6 +232,18 @@ class RedisRestore:
         if full and not self._job.replace:
             told = ", ".join(f"{number} ({keys} keys)" for number, keys in full.items())
             raise OpsError(f"The target holds keys in database {told}: a restore never overwrites, unless you say so with replace.", databases=sorted(full))
+
+    def _require_understood(self) -> None:
+        """Refuse a target that is too old for what the Redis of this host, into which the backup is loaded first, writes."""
+        with disposable.folder(self._job.staging, ASKED) as base, disposable.redis(base, 1) as clients:
+            written = redis_dump.payload_version(clients[0])
+        with self._server.open(binary=True) as client:
+            read = redis_dump.payload_version(client)
+        if written is not None and read is not None and written > read:
+            raise OpsError(
+                f"{self._server.host}:{self._server.port} is older than the Redis of this host: it reads keys up to version {read} of their form, "
+                f"and this one writes {written}. Restore from a host with a Redis of its version."
+            )
 
     def _copy_keys(self, source: Mapping[int, Any], numbers: list[int], truth: redis_truth.RedisTruth) -> tuple[int, list[str]]:
         """How many were copied, and what is not as it should be."""
