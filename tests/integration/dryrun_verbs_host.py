@@ -66,9 +66,14 @@ def audit(chance: Random) -> dict[str, Any]:
 
 def maintenance(chance: Random) -> dict[str, Any]:
     speaks = {"name": "speaks", "description": "Say something", "command": ["echo", "hello", "100% of $HOME"], "calendar": chance.choice(FAR)}
-    counts = {"name": "counts", "description": "Count something", "command": ["wc", "${CREDENTIALS_DIRECTORY}/name"], "calendar": chance.choice(FAR)}
+    points = {
+        "name": "points",
+        "description": "Say where its credentials are",
+        "command": ["echo", "${CREDENTIALS_DIRECTORY}/name"],
+        "calendar": chance.choice(FAR),
+    }
     more = maybe(chance, randomized_delay=["5min"], persistent=[False], timeout=[60], environment=[{"WORD": "two words"}], memory_max=["64M"])
-    tasks = [{**speaks, **more, **maybe(chance, user=["nobody"])}, {**counts, "credentials": [{"name": "name", "path": "/etc/hostname"}]}]
+    tasks = [{**speaks, **more, **maybe(chance, user=["nobody"])}, {**points, "credentials": [{"name": "name", "path": "/etc/hostname"}]}]
     idle = {"name": "idles", "description": "Do nothing", "command": ["true"], "calendar": chance.choice(FAR)}
     logs = {"paths": ["/var/log/nowhere/*.gz"], "bucket": "logs", "access_key": "a", "secret_key": "b"}
     return {
@@ -133,7 +138,7 @@ HOST_VERBS = [
     Verb("host", "audit", audit, needs=HOST),
     Verb("host", "diagnose", lambda chance: maybe(chance, host_diagnose_disk_percent=[1], host_diagnose_load=[0.01])),
     *(Verb("maintenance", "main", maintenance, gives=TIMERS) for _time in range(3)),
-    Verb("maintenance", "maintain", lambda chance: {"maintenance_run": some(chance, ["speaks", "counts"]) or ["speaks"]}, needs=TIMERS),
+    Verb("maintenance", "maintain", lambda chance: {"maintenance_run": some(chance, ["speaks", "points"]) or ["speaks"]}, needs=TIMERS),
     Verb("maintenance", "remove", nothing, takes=TIMERS),
     *(Verb("secret_service", "main", services) for _time in range(3)),
     Verb("findings", "main", weighed),
