@@ -162,6 +162,11 @@ def test_a_calendar_does_what_the_host_is_prepared_for(world: World) -> None:
     # The store is none, so this one fails, and says why; the other is on no host.
     failed = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["logs-verify"])
     assert failed.rc != 0 and any(message.startswith("logs-verify: failed. It said last: ") for _host, _task, message in failed.failed), failed.failed
+    # What runs tasks does nothing: the record is that of the run before.
+    world.say("cp /usr/local/sbin/groundcrew-run /root/kept && : >/usr/local/sbin/groundcrew-run")
+    silent = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["disk-forecast"])
+    world.say("cp /root/kept /usr/local/sbin/groundcrew-run")
+    assert silent.rc != 0 and any("disk-forecast ended and recorded nothing" in message for _host, _task, message in silent.failed), silent.failed
     nowhere = world.run("groundcrew.ops.maintenance", "maintain", maintenance_run=["apt-cache", "elsewhere"])
     assert nowhere.rc != 0 and not nowhere.changed
     assert any("No host of this play has the task elsewhere" in message for _host, _task, message in nowhere.failed), nowhere.failed
