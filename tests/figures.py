@@ -26,7 +26,7 @@ NAMES = {
     "rotation": ("logins_refused", "requests_failed", "kill_points", "leaks"),
     "patch": ("requests_failed",),
     "maintain": ("lock_wait_ms",),
-    "site": ("second_run_seconds",),
+    "site": ("second_run_seconds", "host_cost_ratio"),
     "audit": ("checks", "seconds"),
     "diagnose": ("faults_named", "seconds"),
     "dryrun": ("mismatches",),
