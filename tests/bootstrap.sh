@@ -65,7 +65,10 @@ unstarted() {
 postgresql() {
   packages postgresql-common
   cluster=/etc/postgresql-common/createcluster.d/groundcrew.conf
-  [ "$(id -u)" -ne 0 ] || printf 'create_main_cluster = false\n' >"$cluster"
+  if [ "$(id -u)" -eq 0 ]; then
+    mkdir -p "${cluster%/*}" # a machine that had PostgreSQL before may lack the folder
+    printf 'create_main_cluster = false\n' >"$cluster"
+  fi
   packages postgresql
   rm -f "$cluster"
 }
