@@ -71,6 +71,19 @@ postgresql() {
   fi
   packages postgresql
   rm -f "$cluster"
+  upgraded
+}
+
+# A restore refuses a pg_restore with known holes, so a machine that had PostgreSQL before gets its newest minor.
+upgraded() {
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 'postgresql-[0-9]*' 'postgresql-client-[0-9]*' | sed -n 's/^ii *//p')
+  [ "$(id -u)" -eq 0 ] && [ "$(cat build/.upgraded 2>/dev/null)" != "$installed" ] || return 0
+  say "upgrading PostgreSQL"
+  apt-get -qq update >build/apt.log 2>&1 || say "warning: apt-get update was not complete (build/apt.log)"
+  # shellcheck disable=SC2086 # a list of names
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --only-upgrade install $installed >>build/apt.log 2>&1 \
+    || { tail -n 5 build/apt.log >&2; die "apt-get could not upgrade PostgreSQL (build/apt.log)"; }
+  printf '%s\n' "$installed" >build/.upgraded
 }
 
 # make_venv FOLDER PIP-ARGUMENT…: an environment with exactly these packages, made anew when they or the Python change
