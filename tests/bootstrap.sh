@@ -44,12 +44,17 @@ packages() {
   command -v apt-get >/dev/null || die "these Debian packages are needed, and there is no apt-get to install them:$missing"
   [ "$(id -u)" -eq 0 ] || die "these Debian packages are needed. As root, run: apt-get install$missing"
   say "installing$missing"
+  # shellcheck disable=SC2086 # a list of names
+  apt_install --no-install-recommends $missing
+}
+
+# apt_install OPTION NAME…: as apt-get, with lists that are up to date
+apt_install() {
   mkdir -p build
   # A third party's source that does not answer makes the update fail, and is no reason to stop: the install decides.
   apt-get -qq update >build/apt.log 2>&1 || say "warning: apt-get update was not complete (build/apt.log)"
-  # shellcheck disable=SC2086 # a list of names
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >>build/apt.log 2>&1 \
-    || { tail -n 5 build/apt.log >&2; die "apt-get could not install$missing (build/apt.log)"; }
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install "$@" >>build/apt.log 2>&1 \
+    || { tail -n 5 build/apt.log >&2; die "apt-get could not install $* (build/apt.log)"; }
 }
 
 unstarted() {
@@ -79,10 +84,8 @@ upgraded() {
   installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 'postgresql-[0-9]*' 'postgresql-client-[0-9]*' | sed -n 's/^ii *//p')
   [ "$(id -u)" -eq 0 ] && [ "$(cat build/.upgraded 2>/dev/null)" != "$installed" ] || return 0
   say "upgrading PostgreSQL"
-  apt-get -qq update >build/apt.log 2>&1 || say "warning: apt-get update was not complete (build/apt.log)"
   # shellcheck disable=SC2086 # a list of names
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --only-upgrade install $installed >>build/apt.log 2>&1 \
-    || { tail -n 5 build/apt.log >&2; die "apt-get could not upgrade PostgreSQL (build/apt.log)"; }
+  apt_install --only-upgrade $installed
   printf '%s\n' "$installed" >build/.upgraded
 }
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import pytest
 
 from localcloud.records import Served, serving
 from tests import figures
+from tests.benchmarks.conftest import Say
 
 COMMAND = "make bench"
 LATENCY, BOOT = 0.15, 20.0  # seconds
@@ -35,17 +36,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PEER = "ansible==11.13.0"
 PEER_FILES = "ansible_collections/community/digitalocean/"
 PEER_TOKEN = "{{ lookup('ansible.builtin.env', 'DIGITALOCEAN_TOKEN') }}"
-
-Say = Callable[[str], None]
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            print(line, flush=True)
-
-    return tell
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import quickstart
 from localcloud.config import load_cloud
 from localcloud.shell import wait_until
 from tests import figures
+from tests.benchmarks.conftest import Say
 from tests.integration.conftest import TestCloud
 
 COMMAND = "make bench"
@@ -37,8 +38,6 @@ INSIDE = ("debug", "assert", "set_fact", "fail", "validate_argument_spec", "incl
 ROLE = "groundcrew.ops.host"
 # How much more a host may cost among thirty than among three.
 FLAT = 1.1
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -119,15 +118,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield made
     finally:
         made.down()
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            print(line, flush=True)
-
-    return tell
 
 
 def test_a_second_run(ground: Ground, say: Say) -> None:
