@@ -11,7 +11,7 @@ short_description: Make a secret once, with stated entropy, and keep it encrypte
 version_added: 0.1.0
 description:
   - Makes sure that a secret exists in a store. A value that exists is never overwritten and never returned.
-  - Run it on the control node (C(delegate_to=localhost)), where the store is or can be reached from. Files are encrypted by the C(ansible-vault) command.
+  - It runs on the control node, whatever the host of the task, by the Python of C(ansible-playbook). Files are encrypted as C(ansible-vault) does.
   - Read values with the lookup P(groundcrew.ops.secret#lookup), change them with M(groundcrew.ops.secret_rotation).
 author:
   - groundcrew.ops contributors (@groundcrew)
@@ -26,6 +26,9 @@ attributes:
     support: full
   idempotent:
     description: A second run changes nothing.
+    support: full
+  action:
+    description: Runs on the control node.
     support: full
 options:
   name:
@@ -93,7 +96,6 @@ EXAMPLES = r"""
     vault_password_file: ~/.config/groundcrew/vault-password
     name: shop/jwt
     entropy_bits: 256
-  delegate_to: localhost
 
 - name: Make the credential of the database's two users
   groundcrew.ops.secret:
@@ -102,7 +104,6 @@ EXAMPLES = r"""
     name: shop/database
     kind: database_user
     users: [shop_a, shop_b]
-  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -130,48 +131,3 @@ secret:
       description: The state of the rotation in progress, or V(STEADY).
       type: str
 """
-
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import keys, options, policy
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import SecretNoun
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
-
-SPEC = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "kind": {"type": "str", "choices": list(policy.KINDS), "default": "password"},
-    "users": {"type": "list", "elements": "str", "default": []},
-    "value": {"type": "str", "no_log": True},
-    "fields": {"type": "dict", "no_log": True},
-    "algorithm": {"type": "str", "choices": list(keys.ALGORITHMS), "default": "HS256"},
-    "entropy_bits": {"type": "int", "default": policy.ENTROPY_BITS},
-    "alphabet": {"type": "str", "default": policy.ALPHABET},
-}
-
-
-def make(params: Mapping[str, Any]) -> SecretNoun:
-    wanted = None
-    if params["value"] and params["kind"] not in ("password", "api_key"):
-        raise OpsError(f"A secret of kind {params['kind']} is no string that can be given: leave value out.", field="value")
-    given = params["fields"]
-    named = policy.ISSUED.get(params["kind"], ())
-    if given is not None and not (named and set(given) == set(named) and all(given.values())):
-        raise OpsError(f"A secret of kind {params['kind']} has {' and '.join(named) or 'no fields that are given'}: correct fields.", field="fields")
-    if params["state"] == "present":
-        wanted = policy.recipe(params["kind"], params["entropy_bits"], params["alphabet"], params["users"], params["algorithm"])
-    store = options.Opener(params, VaultCommand)
-    return SecretNoun(params["name"], wanted, store.store(), store.records(), value=params["value"] or given)
-
-
-def main() -> None:
-    run.converge(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), make)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ short_description: Tell the age, version and rotation state of secrets
 version_added: 0.1.0
 description:
   - Lists the secrets of a store with their age, who uses them, when they were last proven, and when they are due for rotation. It never returns a value.
-  - Run it on the control node (C(delegate_to=localhost)), where the store is.
+  - It runs on the control node, whatever the host of the task, by the Python of C(ansible-playbook).
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
@@ -24,6 +24,9 @@ attributes:
   diff_mode:
     description: There is nothing to compare.
     support: none
+  action:
+    description: Runs on the control node.
+    support: full
 options:
   names:
     description:
@@ -44,7 +47,6 @@ EXAMPLES = r"""
   groundcrew.ops.secret_info:
     store_path: "{{ inventory_dir }}/secrets"
     vault_password_file: ~/.config/groundcrew/vault-password
-  delegate_to: localhost
   register: secrets
 
 - name: Fail when one is late
@@ -100,33 +102,3 @@ secrets:
       description: The state of the rotation in progress, or V(STEADY).
       type: str
 """
-
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.noun import describe
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
-
-SPEC = {
-    "names": {"type": "list", "elements": "str", "default": []},
-    "policies": {"type": "dict", "default": {}},
-}
-
-
-def read(params: Mapping[str, Any]) -> dict[str, Any]:
-    opener = options.Opener(params, VaultCommand)
-    store, records = opener.store(), opener.records()
-    names = sorted(params["names"]) or store.names()
-    return {"secrets": [describe(name, store, records, options.schedule_of(params, params["policies"].get(name))) for name in names]}
-
-
-def main() -> None:
-    run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, options.SCHEDULE, SPEC), supports_check_mode=True), read)
-
-
-if __name__ == "__main__":
-    main()

@@ -14,7 +14,7 @@ description:
   - Each journal is a chain of hashes, which is checked; one that was changed, or that entries were taken out of, is refused by its name and line.
   - That the last entry is the last one only somebody else can know. Keep what RV(anchors) returned where whoever can write to the store cannot, and give it to
     the next export.
-  - Run it on the control node (C(delegate_to=localhost)), where the store is.
+  - It runs on the control node, whatever the host of the task, by the Python of C(ansible-playbook).
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:
@@ -26,6 +26,9 @@ attributes:
   diff_mode:
     description: There is nothing to compare.
     support: none
+  action:
+    description: Runs on the control node.
+    support: full
 options:
   names:
     description:
@@ -59,7 +62,6 @@ EXAMPLES = r"""
   groundcrew.ops.secret_trail:
     store_path: "{{ inventory_dir }}/secrets"
     anchors: "{{ lookup('ansible.builtin.file', 'anchors.json') | from_json }}"
-  delegate_to: localhost
   register: exported
 
 - name: Keep it
@@ -113,39 +115,3 @@ anchors:
   type: list
   elements: dict
 """
-
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.groundcrew.ops.plugins.module_utils._core import argspec, run
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import options
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.trail import export
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
-
-SPEC = {
-    "names": {"type": "list", "elements": "str", "default": []},
-    "anchors": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "secret": {"type": "str", "required": True, "no_log": False},
-            "seq": {"type": "int", "required": True},
-            "hash": {"type": "str", "required": True},
-        },
-    },
-}
-
-
-def read(params: Mapping[str, Any]) -> dict[str, Any]:
-    return export(options.Opener(params, VaultCommand).records(), params["names"], params["anchors"])
-
-
-def main() -> None:
-    run.inform(AnsibleModule(argument_spec=argspec.merge(options.SPEC, SPEC), supports_check_mode=True), read)
-
-
-if __name__ == "__main__":
-    main()

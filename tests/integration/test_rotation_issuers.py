@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from ansible_collections.groundcrew.ops.plugins.action.secret import ActionModule
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.aws import Account, client
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
@@ -26,7 +28,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.port impo
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.spaces import SpacesKeys
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
 from tests.integration.do_inprocess import Account as DigitalOcean
-from tests.integration.do_inprocess import main_of
 from tests.integration.key_issuers import Space, iam
 from tests.integration.rotation_world import Place, found_in
 from tests.integration.test_do_database_modules import ORDER
@@ -152,8 +153,10 @@ def killed(*_arguments: Any) -> None:
     ],
 )
 def test_a_first_key_has_to_be_given_whole(tmp_path: Path, arguments: dict[str, Any], said: str) -> None:
-    store = {"store_path": str(tmp_path), "vault_password_file": str(tmp_path / "none")}
-    result = main_of({}, "secret", {"name": NAME, "kind": "access_key", **store, **arguments})
+    (tmp_path / "key").write_text("vault\n")
+    store = {"store_path": str(tmp_path), "vault_password_file": str(tmp_path / "key")}
+    task = Mock(args={"name": NAME, "kind": "access_key", **store, **arguments}, async_val=0, check_mode=False)
+    result = ActionModule(task, *[Mock()] * 5).run(task_vars={})
     assert said in result["msg"]
 
 

@@ -52,17 +52,8 @@ class Operation(Protocol):
 def converge(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Noun]) -> None:
     """Bring a noun into its desired state, look again, and end the module with what was seen."""
     with _failures(module):
-        noun = make(module.params)
-        before = noun.read()
-        desired = noun.desired(before)
-        planned = plan(before, desired)
-        after = planned.after
-        if planned.changed and not module.check_mode:
-            noun.apply(planned)
-            after = noun.read()
-            _require_converged(after, desired)
-        result = noun.result(after)
-    module.exit_json(changed=planned.changed, diff=planned.diff(), **result)
+        answer = _converged(make(module.params), module.check_mode)
+    module.exit_json(**answer)
 
 
 def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation], failure: Mapping[str, Any] | None = None) -> None:
@@ -72,12 +63,38 @@ def perform(module: AnsibleModule, make: Callable[[Mapping[str, Any]], Operation
     module.exit_json(**answer)
 
 
+def converge_action(task: Any, make: Callable[[], Noun]) -> dict[str, Any]:
+    """As ``converge``, in an action plugin, on the control node: return the result of its task."""
+    return _answered(lambda: _converged(make(), task.check_mode))
+
+
 def perform_action(task: Any, make: Callable[[], Operation]) -> dict[str, Any]:
-    """Perform a verb in an action plugin, on the control node, and return the result of its task."""
+    """As ``perform``, in an action plugin, on the control node: return the result of its task."""
+    return _answered(lambda: _performed(make(), task.check_mode))
+
+
+def inform_action(read: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """As ``inform``, in an action plugin, on the control node: return the result of its task."""
+    return _answered(lambda: {"changed": False, **read()})
+
+
+def _answered(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return _performed(make(), task.check_mode)
+        return act()
     except OpsError as error:
         return {"failed": True, "msg": error.message, **error.details}
+
+
+def _converged(noun: Noun, check: bool) -> dict[str, Any]:
+    before = noun.read()
+    desired = noun.desired(before)
+    planned = plan(before, desired)
+    after = planned.after
+    if planned.changed and not check:
+        noun.apply(planned)
+        after = noun.read()
+        _require_converged(after, desired)
+    return {"changed": planned.changed, "diff": planned.diff(), **noun.result(after)}
 
 
 def _performed(operation: Operation, check: bool) -> dict[str, Any]:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,6 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._rotation import po
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.audit import audit_secrets
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.model import Secret
 from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.store_file import FileRecords, FileStore
-from ansible_collections.groundcrew.ops.plugins.module_utils._rotation.vault_cli import VaultCommand
 from ansible_collections.groundcrew.ops.plugins.plugin_utils.vault import VaultLibrary
 from tests.unit.plugins.module_utils._rotation.worlds import RECIPE, Base64Cipher
 
@@ -138,26 +139,33 @@ def key(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_command_and_the_library_read_each_other(tmp_path: Path, key: str) -> None:
-    FileStore(tmp_path / "s", VaultCommand(key)).create(SECRET)
-    assert FileStore(tmp_path / "s", VaultLibrary(key)).get("shop/database") == SECRET
-    sealed = (tmp_path / "s" / "shop" / "database.yml").read_text()
-    assert sealed.startswith("$ANSIBLE_VAULT;1.1;AES256")
-    FileStore(tmp_path / "s", VaultLibrary(key)).stage("shop/database", SECOND)
-    assert FileStore(tmp_path / "s", VaultCommand(key)).get("shop/database") == replace(SECRET, pending=SECOND)
+def test_the_library_and_the_command_of_operators_read_each_other(tmp_path: Path, key: str) -> None:
+    store = FileStore(tmp_path / "s", VaultLibrary(key))
+    store.create(SECRET)
+    path = tmp_path / "s" / "shop" / "database.yml"
+    assert path.read_text().startswith("$ANSIBLE_VAULT;1.1;AES256")
+    for verb in ("decrypt", "encrypt"):
+        subprocess.run([Path(sys.executable).with_name("ansible-vault"), verb, "--vault-password-file", key, path], check=True, capture_output=True)
+        assert ("first-value" in path.read_text()) == (verb == "decrypt")
+    assert store.get("shop/database") == SECRET
+    store.stage("shop/database", SECOND)
+    assert store.get("shop/database") == replace(SECRET, pending=SECOND)
 
 
 def test_a_wrong_key_is_said(tmp_path: Path, key: str) -> None:
-    FileStore(tmp_path / "s", VaultCommand(key)).create(SECRET)
+    FileStore(tmp_path / "s", VaultLibrary(key)).create(SECRET)
     Path(key).write_text("another\n")
-    with pytest.raises(OpsError, match="Decryption failed") as caught:
-        FileStore(tmp_path / "s", VaultCommand(key)).get("shop/database")
+    with pytest.raises(OpsError, match=f"Cannot decrypt with the key of vault password file {key}: Decryption failed") as caught:
+        FileStore(tmp_path / "s", VaultLibrary(key)).get("shop/database")
     assert "first-value" not in str(caught.value.details)
 
 
-def test_a_missing_key_is_said(tmp_path: Path) -> None:
+def test_a_key_that_is_missing_or_empty_is_said(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="There is no vault password file"):
-        VaultCommand(str(tmp_path / "none")).encrypt("x")
+        VaultLibrary(str(tmp_path / "none"))
+    (tmp_path / "empty").touch()
+    with pytest.raises(OpsError, match="Cannot read the key of vault password file"):
+        VaultLibrary(str(tmp_path / "empty"))
 
 
 @pytest.mark.parametrize("name", ["store_path", "vault_password_file", "age_key_file"])
