@@ -131,7 +131,8 @@ options:
             default: true
   exclusive:
     description:
-      - Remove what carries the owner's mark and is not declared.
+      - Whether this is all that the owner has. What carries the owner's mark and is not declared is removed then.
+      - Otherwise what is there stays as it is, also where it is declared otherwise, which RV(kept) says; what is missing is made.
     type: bool
     default: true
   state:
@@ -161,6 +162,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+kept:
+  description: What stays as it is, though it is declared otherwise, since this is not all that the owner has.
+  returned: success
+  type: list
+  elements: str
 schedules:
   description: The owner's schedules.
   returned: success

@@ -8,12 +8,13 @@ test_awx_standin.py has it answer what a real AWX was asked, and compares.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -49,6 +50,10 @@ class Awx:
 
     def named(self, place: str, name: str) -> Object:
         return next(each for each in self._objects[place].values() if each["name"] == name)
+
+    def held(self) -> dict[str, dict[int, Object]]:
+        """All that can be made here, as it is now."""
+        return {place: copy.deepcopy(self._objects[place]) for place in self._ids}
 
     def answer(self, method: str, address: str, body: Any, login: str | None) -> Answer:
         url = urlsplit(address)
@@ -115,6 +120,18 @@ class Awx:
         except KeyError:
             return 400, {"rrule": ["rrule parsing failed validation: A valid TZID must be provided (e.g., America/New_York)"]}
         return 200, {}
+
+
+def prepared(token: str, *playbooks: str) -> Awx:
+    """One in which an operator made what the role maintenance needs: the organization Shop with a project, an inventory and a credential."""
+    shop = {"organization": 2}
+    seeds: dict[str, list[Object]] = {
+        "organizations": [{"id": 2, "name": "Shop"}],
+        "projects": [{"id": 8, "name": "operations", "playbooks": [f"playbooks/{name}.yml" for name in playbooks], **shop}],
+        "inventories": [{"id": 3, "name": "production", **shop}],
+        "credentials": [{"id": 4, "name": "hosts", **shop}],
+    }
+    return Awx(seeds, [f"Bearer {token}"], first={"job_templates": 15, "schedules": 14}, now=datetime.now(UTC))
 
 
 @contextmanager

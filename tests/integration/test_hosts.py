@@ -10,14 +10,13 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration import awx_job, checkmode
-from tests.integration.awx_standin import Awx, served
+from tests.integration.awx_standin import prepared, served
 
 # Molecule applies the roles to the older release as well.
 IMAGES = ["debian-13-x64"]
@@ -190,14 +189,7 @@ def test_maintenance_remove(world: World) -> None:
 def test_maintenance_by_awx(world: World) -> None:
     """From timers to AWX, back again, to AWX and away from there."""
     role = "groundcrew.ops.maintenance"
-    shop = {"organization": 2}
-    seeds = {
-        "organizations": [{"id": 2, "name": "Shop"}],
-        "projects": [{"id": 8, "name": "operations", "playbooks": ["playbooks/maintain_run.yml", "playbooks/diagnose.yml"], **shop}],
-        "inventories": [{"id": 3, "name": "production", **shop}],
-        "credentials": [{"id": 4, "name": "hosts", **shop}],
-    }
-    awx = Awx(seeds, ["Bearer never shown"], first={"job_templates": 15, "schedules": 14}, now=datetime.now(UTC))
+    awx = prepared("never shown", "maintain_run", "diagnose")
     tasks: dict[str, Any] = {"maintenance_tasks": [TASK], "maintenance_presets": ["apt-cache"]}
     timers = "systemctl list-timers --all --no-legend 'groundcrew-*'"
     assert world.run(role, **tasks).rc == 0

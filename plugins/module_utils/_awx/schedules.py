@@ -14,7 +14,8 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._upkeep.oncalendar import rule
 
-TEMPLATE = ("description", "playbook", "project", "inventory", "limit", "execution_environment", "ask_variables_on_launch")
+ASKS = "ask_variables_on_launch"
+TEMPLATE = ("description", "playbook", "project", "inventory", "limit", "execution_environment", ASKS)
 SCHEDULE = ("description", "rrule", "enabled", "extra_data")
 
 
@@ -57,7 +58,7 @@ class Schedules:
     def desired(self, current: State | None) -> State | None:
         wanted = self._wanted
         if wanted is not None and current is not None and not self._params["exclusive"]:
-            wanted = {kind: {**current[kind], **wanted[kind]} for kind in wanted}
+            wanted = _joined(wanted, current)
         for key in sorted(self._strangers):
             template, slash, _schedule = key.partition(" / ")
             if wanted is not None and key in {**wanted["templates"], **wanted["schedules"]}:
@@ -85,10 +86,12 @@ class Schedules:
 
     def result(self, state: State | None) -> Mapping[str, Any]:
         schedules = (state or {"schedules": {}})["schedules"]
+        wanted, there = self._wanted or {}, state or {}
         return {
+            "kept": sorted(key for kind in wanted for key, each in wanted[kind].items() if _meant(there[kind][key]) != _meant(each)),
             "schedules": [
                 {"name": key, "rrule": each["rrule"], "enabled": each["enabled"], "next_run": self._next.get(key)} for key, each in sorted(schedules.items())
-            ]
+            ],
         }
 
     def _want(self, organization: int) -> State:
@@ -116,7 +119,7 @@ class Schedules:
                 "playbook": template["playbook"],
                 "limit": template["limit"],
                 "extra_vars": template["extra_vars"],
-                "ask_variables_on_launch": any(each["extra_vars"] for each in template["schedules"]),
+                ASKS: any(each["extra_vars"] for each in template["schedules"]),
             }
         schedules = {
             self._key(template, each): {
@@ -168,6 +171,20 @@ def _template(found: Object) -> State:
         "extra_vars": _variables(found["extra_vars"]),
         "credentials": sorted(each["id"] for each in credentials),
     }
+
+
+def _joined(wanted: State, current: State) -> State:
+    """What is there, and what is missing of what is wanted."""
+    joined = {kind: {**wanted[kind], **current[kind]} for kind in wanted}
+    for name, template in wanted["templates"].items():
+        # Else AWX takes no schedule with variables, which may come to it now.
+        joined["templates"][name] = {**joined["templates"][name], ASKS: joined["templates"][name][ASKS] or template[ASKS]}
+    return joined
+
+
+def _meant(each: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what the schedules of a template make of it."""
+    return {field: value for field, value in each.items() if field != ASKS}
 
 
 def _variables(text: str) -> Any:
