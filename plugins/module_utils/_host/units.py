@@ -8,8 +8,11 @@ An owner's units are those with its prefix whose files have its mark. Files are 
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.files import 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.plan import Plan, State
 
 FOLDER = "/etc/systemd/system"
-ASKED = ("Id", "ActiveState", "UnitFileState", "NeedDaemonReload")
+ASKED = ("Id", "ActiveState", "UnitFileState", "NeedDaemonReload", "InactiveExitTimestamp")
 KINDS = (".service", ".timer")
 MODE = 0o644
 
@@ -42,16 +45,14 @@ class Units:
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
                 if path.name in self._declared or self._mark in lines:
                     units[path.name] = {"lines": lines, "mode": f"{path.stat().st_mode & 0o7777:04o}"}
-        for name, seen in self._seen([name for name in units if name in self._declared and "@." not in name]).items():
+        for name, seen in self._seen([name for name in units if name in self._declared]).items():
             units[name] |= seen
         return units
 
     def desired(self, current: State | None) -> State:
         wanted: dict[str, Any] = dict.fromkeys((current or {}).keys() - self._declared.keys()) if self._exclusive else {}
         for name, unit in self._declared.items():
-            wanted[name] = {"lines": str(unit["content"]).splitlines(), "mode": f"{MODE:04o}"}
-            if "@." not in name:
-                wanted[name]["read"] = True
+            wanted[name] = {"lines": str(unit["content"]).splitlines(), "mode": f"{MODE:04o}", "read": True}
             if unit["started"]:
                 wanted[name]["started"] = True
         return wanted
@@ -62,16 +63,20 @@ class Units:
         gone = [name for name in changed if after[name] is None]
         written = [name for name in changed if name not in gone and _file(before.get(name)) != _file(after[name])]
         self._verify(written)
-        timers = [name for name in gone if name.endswith(".timer")]
-        if timers:
-            self._systemctl("disable", "--now", "--quiet", *timers)
+        # A service that a timer starts may be at work, and ends by itself.
+        stopped = [name for name in gone if name.endswith(".timer") or "[Install]" in before[name]["lines"]]
+        if stopped:
+            self._systemctl("disable", "--now", "--quiet", *stopped)
         for name in gone:
             (self._folder / name).unlink(missing_ok=True)
         for name in written:
             write_atomic(self._folder / name, str(self._declared[name]["content"]), mode=MODE)
+        started = [name for name in changed if name not in gone and self._declared[name]["started"]]
+        for name in started:
+            # By a clock that was set back since, it would never begin after its file was written.
+            os.utime(self._folder / name)
         sync_folder(self._folder)
         self._systemctl("daemon-reload")
-        started = [name for name in changed if name not in gone and self._declared[name]["started"]]
         if started:
             self._systemctl("enable", "--quiet", *started)
             # Whether it waits already or not: a timer that goes on waits for the time that it knew.
@@ -81,16 +86,23 @@ class Units:
         return {"units": sorted(name for name, unit in (state or {}).items() if unit)}
 
     def _seen(self, names: list[str]) -> dict[str, dict[str, bool]]:
-        """What systemd says. read: it knows the file as it is. started: it is active now and enabled at boot; of those only that are to be."""
+        """What systemd says. read: it knows the file as it is; that of a template if all its instances do that it has in memory.
+
+        started: it is active now, since its file was written, and enabled at boot; of those only that are to be. A run that was killed may have had
+        systemd read a file without starting again what runs by the former one.
+        """
         if not names:
             return {}
-        said = self._systemctl("show", f"--property={','.join(ASKED)}", *names)
-        found: dict[str, dict[str, bool]] = {}
-        for block in said.strip().split("\n\n"):
+        found = {name: {"read": True} for name in names}
+        said = self._systemctl("show", "--timestamp=us+utc", f"--property={','.join(ASKED)}", *(name.replace("@.", "@*.") for name in names))
+        for block in filter(None, said.strip().split("\n\n")):
             value = dict(line.split("=", 1) for line in block.splitlines())
-            seen = found[value["Id"]] = {"read": value["NeedDaemonReload"] == "no"}
-            if self._declared[value["Id"]]["started"]:
-                seen["started"] = value["ActiveState"] == "active" and value["UnitFileState"] == "enabled"
+            name = value["Id"] if value["Id"] in found else re.sub(r"@.*\.", "@.", value["Id"])
+            seen = found[name]
+            seen["read"] = seen["read"] and value["NeedDaemonReload"] == "no"
+            if self._declared[name]["started"]:
+                began = _seconds(value["InactiveExitTimestamp"]) >= (self._folder / name).stat().st_mtime
+                seen["started"] = began and value["ActiveState"] == "active" and value["UnitFileState"] == "enabled"
         return found
 
     def _verify(self, names: list[str]) -> None:
@@ -126,3 +138,8 @@ class Units:
 
 def _file(unit: Mapping[str, Any] | None) -> tuple[Any, Any] | None:
     return None if unit is None else (unit["lines"], unit["mode"])
+
+
+def _seconds(told: str) -> float:
+    """Since 1970, of a time as systemctl tells it, such as "Sun 2026-11-22 09:51:35.875485 UTC"; 0 for never."""
+    return datetime.fromisoformat(told.partition(" ")[2].replace(" UTC", "+00:00")).timestamp() if told else 0.0

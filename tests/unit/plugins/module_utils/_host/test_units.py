@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ MARK = "# ours"
 
 
 class Systemd(Runner):
-    """refuses: a word that no unit may have. read: the files as systemd knows them."""
+    """refuses: a word that no unit may have. read: the files as systemd knows them, by the names of those in memory. began: when units last were started."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,6 +32,7 @@ class Systemd(Runner):
         self.active: set[str] = set()
         self.enabled: set[str] = set()
         self.read: dict[str, str] = {}
+        self.began: dict[str, float] = {}
         self.did: list[str] = []
 
     def run(self, argv: Sequence[str], **_options: Any) -> Completed:
@@ -38,28 +43,37 @@ class Systemd(Runner):
             return Completed(tuple(argv), 1 if wrong else 0, "", f"{wrong}: {self.refuses}" if wrong else "")
         if verb == "show":
             assert not any("@." in name for name in names), "a template has no state"
-            return Completed(tuple(argv), 0, "\n\n".join(map(self._block, names)) + "\n", "")
+            known = [each for name in names for each in (fnmatch.filter(self.read, name) if "*" in name else [name])]
+            return Completed(tuple(argv), 0, "\n\n".join(map(self._block, known)) + "\n", "")
         self.did.append(" ".join([verb, *names]))
         if verb == "daemon-reload":
-            self.read = {path.name: path.read_text() for path in self._folder.iterdir()}
+            instances = {name: self._file(name).read_text() for name in self.read if "@" in name}
+            self.read = {path.name: path.read_text() for path in self._folder.iterdir() if "@." not in path.name} | instances
         elif verb == "enable":
             self.enabled |= set(names)
         elif verb == "restart":
             self.active |= set(names)
+            self.began |= dict.fromkeys(names, time.time())
         else:
             assert verb == "disable"
             self.active -= set(names)
             self.enabled -= set(names)
         return Completed(tuple(argv), 0, "", "")
 
+    def _file(self, name: str) -> Path:
+        template, _at, instance = name.partition("@")
+        return self._folder / (f"{template}@.{instance.rpartition('.')[2]}" if instance else name)
+
     def _block(self, name: str) -> str:
-        stale = self.read.get(name) != (self._folder / name).read_text()
+        stale = self.read.get(name) != self._file(name).read_text()
+        began = datetime.fromtimestamp(self.began[name], UTC).strftime("%a %Y-%m-%d %H:%M:%S.%f UTC") if name in self.began else ""
         return "\n".join(
             (
                 f"Id={name}",
                 f"ActiveState={'active' if name in self.active else 'inactive'}",
                 f"UnitFileState={'enabled' if name in self.enabled else 'disabled'}",
                 f"NeedDaemonReload={'yes' if stale else 'no'}",
+                f"InactiveExitTimestamp={began}",
             )
         )
 
@@ -134,6 +148,27 @@ def test_what_a_killed_run_wrote_is_read(folder: Path, systemd: Systemd, stale: 
     assert converge(folder, systemd, SERVICE, TIMER).changed and "daemon-reload" in systemd.did
 
 
+def test_an_instance_knows_its_template_as_a_killed_run_wrote_it(folder: Path, systemd: Systemd) -> None:
+    converge(folder, systemd, TEMPLATE)
+    systemd.read["our-failed@a.b.service"] = "as it was before the run that was killed"
+    assert converge(folder, systemd, TEMPLATE).changed and systemd.did == ["daemon-reload"]
+    assert not converge(folder, systemd, TEMPLATE).changed
+
+
+def test_what_runs_by_a_file_that_a_killed_run_replaced_is_started_again(folder: Path, systemd: Systemd) -> None:
+    converge(folder, systemd, SERVICE, TIMER)
+    systemd.began["our-a.timer"] -= 60
+    assert converge(folder, systemd, SERVICE, TIMER).changed and systemd.did[-1] == "restart our-a.timer"
+    assert not converge(folder, systemd, SERVICE, TIMER).changed
+
+
+def test_a_file_of_a_clock_that_was_set_back_is_no_reason_for_ever(folder: Path, systemd: Systemd) -> None:
+    converge(folder, systemd, SERVICE, TIMER)
+    os.utime(folder / "our-a.timer", (time.time() + 3600,) * 2)
+    assert converge(folder, systemd, SERVICE, TIMER).changed
+    assert not converge(folder, systemd, SERVICE, TIMER).changed
+
+
 def test_damage_to_a_file_is_mended(folder: Path, systemd: Systemd) -> None:
     converge(folder, systemd, SERVICE, TIMER)
     (folder / "our-a.service").chmod(0o666)
@@ -151,6 +186,12 @@ def test_what_is_not_declared_goes_and_what_is_not_ours_stays(folder: Path, syst
     assert {path.name for path in folder.iterdir()} == {"our-a.service", "our-a.timer", "our-app.service", "other.service", "our-notes.txt"}
     converge(folder, systemd)
     assert {path.name for path in folder.iterdir()} == {"our-app.service", "other.service", "our-notes.txt"} and not systemd.active
+
+
+def test_a_service_that_is_started_at_boot_is_stopped_before_it_goes(folder: Path, systemd: Systemd) -> None:
+    converge(folder, systemd, SERVICE, unit("our-d.service", "[Install]\nWantedBy=multi-user.target", started=True))
+    converge(folder, systemd)
+    assert systemd.did == ["disable our-d.service", "daemon-reload"] and not systemd.active
 
 
 def test_one_that_systemd_refuses_leaves_all_as_they_were(folder: Path, systemd: Systemd) -> None:

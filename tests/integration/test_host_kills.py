@@ -1,0 +1,132 @@
+# Copyright (c) 2026, groundcrew.ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on a real systemd are killed: a module at each of its acts, plays between a write and what puts it in force. The next run finishes the work."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.dryrun_worlds import Host, droplet
+from tests.integration.remote_modules import FOLDER, packed
+
+PROGRAM = Path(__file__).with_name("host_unit_kills.py").read_text()
+MARK = "# of the shop"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with droplet(cloud, "kills-1") as address:
+        yield Host("kills-1", address, cloud.cloud.ssh_key, tmp_path_factory.mktemp("kills"), {})
+
+
+# The module systemd_units.
+
+
+def unit(name: str, body: str, *, at_boot: str = "") -> dict[str, Any]:
+    install = f"[Install]\nWantedBy={at_boot}\n" if at_boot else ""
+    return {"name": f"shop-{name}", "content": f"{MARK}\n{body}\n{install}", "started": bool(at_boot)}
+
+
+def task(name: str, hour: str) -> list[dict[str, Any]]:
+    """A service and its timer."""
+    service = unit(f"{name}.service", f"[Service]\nType=oneshot\nExecStart=/bin/echo {hour}")
+    return [service, unit(f"{name}.timer", f"[Timer]\nOnCalendar=*-*-* {hour}:00:00", at_boot="timers.target")]
+
+
+def declared(*tasks: str, hour: str) -> list[dict[str, Any]]:
+    """Tasks, a service that goes on, and a template of which one instance has failed, so that systemd keeps it in memory."""
+    keeper = unit("keeper.service", f"[Service]\nExecStart=/bin/sleep {hour}00", at_boot="multi-user.target")
+    return [keeper, unit("failed@.service", f"[Service]\nType=oneshot\nExecStart=/bin/false {hour}"), *(each for name in tasks for each in task(name, hour))]
+
+
+OLD = declared("a", "b", hour="02")
+STORIES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "made": ([], OLD),
+    "changed": (OLD, declared("a", "c", hour="05")),
+    "template": (OLD, [each | {"content": each["content"].replace("/bin/false 02", "/bin/false 05")} for each in OLD]),
+    "removed": (OLD, []),
+}
+# It stays in memory, with what systemd read of its template.
+FAIL_ONE = "systemctl start shop-failed@x.service"
+
+
+def wrong(units: list[dict[str, Any]], seen: dict[str, Any]) -> list[str]:
+    """What on the host is not as declared."""
+    contents = {each["name"]: each["content"] for each in units}
+    found = [f"the file of {name}" for name in sorted({*contents, *seen["files"]}) if contents.get(name) != seen["files"].get(name)]
+    started = sorted(each["name"] for each in units if each["started"])
+    found += [f"{seen['at_boot']} at boot, not {started}"] * (seen["at_boot"] != started)
+    for name, told in seen["units"].items():
+        template = f"{name.partition('@')[0]}@.service" if "@" in name else name
+        if template not in contents and told["ActiveState"] != "failed":
+            found.append(f"{name} is {told['LoadState']} and {told['ActiveState']}")
+        if template in contents and told["NeedDaemonReload"] != "no":
+            found.append(f"systemd has not read {name}")
+        if template in contents and "ExecStart" in told and contents[template].partition("ExecStart=")[2].splitlines()[0] not in told["ExecStart"]:
+            found.append(f"{name} would run {told['ExecStart']}")
+    for name in started:
+        told = seen["units"].get(name, {"ActiveState": "unknown"})
+        if told["ActiveState"] != "active" or told["UnitFileState"] != "enabled":
+            found.append(f"{name} is {told['ActiveState']}")
+        elif name.endswith(".service") and told["runs"] not in contents[name]:
+            found.append(f"{name} runs {told['runs']}")
+        elif name.endswith(".timer"):
+            when = contents[name].partition("OnCalendar=*-*-* ")[2].split()[0]
+            if told["SubState"] != "waiting" or when not in told["TimersCalendar"] or when not in told["NextElapseUSecRealtime"]:
+                found.append(f"{name} is {told['SubState']} for {told['NextElapseUSecRealtime']}, not {when}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def modules(host: Host) -> Host:
+    """The host with the collection's modules."""
+    host.say(f"mkdir -p {FOLDER} && base64 --decode | tar -xzf - --no-same-owner -C {FOLDER}", base64.b64encode(packed()).decode())
+    host.say(f"cat > {FOLDER}/kills.py", PROGRAM)
+    return host
+
+
+def walk(host: Host, story: str, *, control: bool = False) -> Iterator[dict[str, Any]]:
+    """Kill the module at each of its acts; what was seen at each."""
+    before, after = ({"prefix": "shop-", "mark": MARK, "units": units} for units in STORIES[story])
+    for number in itertools.count(1):
+        asked = {"before": before, "after": after, "prepare": FAIL_ONE, "control": control}
+        point = json.loads(host.say(f"python3 {FOLDER}/kills.py point {number}", json.dumps(asked)))
+        if point is None:
+            return
+        assert wrong(before["units"], point["prepared"]) == [], (point["before"], point["first"])
+        assert point["code"] == -signal.SIGKILL
+        yield point
+
+
+@pytest.mark.parametrize(("story", "acts"), [("made", 9), ("changed", 12), ("template", 2), ("removed", 8)])
+def test_units_are_as_declared_after_a_kill_at_any_act(modules: Host, story: str, acts: int) -> None:
+    units = STORIES[story][1]
+    passed: list[str] = []
+    well: list[str] = []
+    for point in walk(modules, story):
+        at = point["before"]
+        passed.append(at)
+        well += [at] * (not wrong(units, point["left"]))
+        assert not point["next"].get("failed") and wrong(units, point["mended"]) == [], (at, point["next"])
+        assert point["next"]["changed"] is (at not in well), at
+        assert point["again"].get("changed") is False and wrong(units, point["kept"]) == [], (at, point["again"])
+    assert len(passed) == acts, passed
+    # The look is red after every kill but one: systemd forgets by itself a unit without a file that does not run.
+    assert well == (["systemctl daemon-reload"] if story == "removed" else [])
+
+
+def test_a_run_that_goes_by_files_alone_leaves_half_of_it_undone(modules: Host) -> None:
+    """The control."""
+    undone = [point["before"] for point in walk(modules, "changed", control=True) if wrong(STORIES["changed"][1], point["mended"])]
+    assert undone[-3:] == ["systemctl daemon-reload", "systemctl enable", "systemctl restart"]
