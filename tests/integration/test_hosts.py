@@ -23,6 +23,9 @@ IMAGES = ["debian-13-x64"]
 NAME = "hosts-1"
 USER = {"name": "olive", "keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRyVYkBh5Ut9HqmQm0h5XH3TSDkYgXHlPN8jBmP olive"], "sudo": True}
 UNITS = "Have the services and timers"
+# What a host has before the role comes, and what somebody else puts there later.
+DAEMON: dict[str, Any] = {"shutdown-timeout": 20, "log-driver": "local"}
+LABELS: dict[str, Any] = {"labels": ["rack=1"]}
 TASK = {"name": "speaks", "description": "Say something", "command": ["echo", "hello"], "calendar": "daily"}
 
 
@@ -112,9 +115,20 @@ def test_what_was_refused_left_the_host_as_it_was(world: World) -> None:
     assert again.rc == 0 and {task.partition(" : ")[2] for _host, task in again.changed} <= {"Stop the firewall", "Remove the firewall"}
 
 
+def daemon(world: World, **more: Any) -> dict[str, Any]:
+    """The keys of Docker's configuration, after somebody has put more into it."""
+    path = "/etc/docker/daemon.json"
+    if more:
+        merged = json.loads(world.say(f"cat {path}")) | more
+        world.say(f"echo {shlex.quote(json.dumps(merged))} > {path}")
+    return dict(json.loads(world.say(f"cat {path}")))
+
+
 @pytest.mark.slow
 def test_docker_engine(world: World) -> None:
+    world.say(f"mkdir -p /etc/docker && echo '{json.dumps(DAEMON)}' > /etc/docker/daemon.json")
     assert "Configure the daemon" in world.truthful("groundcrew.ops.docker_engine")
+    assert daemon(world).items() >= {"shutdown-timeout": 20, "log-driver": "json-file", "live-restore": True}.items()
 
 
 @pytest.mark.slow
@@ -132,8 +146,27 @@ def test_docker_configuration_that_does_not_work_is_undone(world: World) -> None
 
 
 @pytest.mark.slow
+def test_docker_keeps_what_others_configure_and_gives_back_what_is_not_declared_any_more(world: World) -> None:
+    assert daemon(world, **LABELS)["labels"] == LABELS["labels"]
+    declared = world.truthful("groundcrew.ops.docker_engine", docker_engine_daemon_options={"shutdown-timeout": 30, "max-concurrent-uploads": 2})
+    assert "Configure the daemon" in declared
+    assert daemon(world).items() >= {**LABELS, "shutdown-timeout": 30, "max-concurrent-uploads": 2}.items()
+    assert world.run("groundcrew.ops.docker_engine").changed
+    assert daemon(world).items() >= {**LABELS, "shutdown-timeout": 20}.items() and "max-concurrent-uploads" not in daemon(world)
+
+
+@pytest.mark.slow
+def test_docker_configuration_that_cannot_be_read_is_not_lost(world: World) -> None:
+    world.say("cd /etc/docker && cp -p daemon.json kept && echo '{\"labels\": [' > daemon.json")
+    refused = world.run("groundcrew.ops.docker_engine")
+    assert not refused.changed and "Make it JSON, or remove it. Nothing was changed." in str(refused.failed)
+    world.say("cd /etc/docker && mv kept daemon.json")
+
+
+@pytest.mark.slow
 def test_docker_engine_remove(world: World) -> None:
     assert "Remove the packages" in world.truthful("groundcrew.ops.docker_engine", "remove")
+    assert daemon(world) == {**DAEMON, **LABELS}
 
 
 @pytest.mark.slow
