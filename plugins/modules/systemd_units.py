@@ -15,7 +15,7 @@ description:
   - Brings all services and timers of one owner into their declared state at once, whatever their number, so a host is asked once for all of them.
   - Files are verified with C(systemd-analyze verify) before the first one is written. One that systemd refuses leaves everything as it was.
   - Units of the owner that are not declared are removed; timers, and services that are enabled at boot, are stopped before.
-    Units without the owner's mark are not touched.
+    Units without the owner's mark are not touched; one that has a declared name is an error.
   - Can be killed at any point, and the next run finishes the work. What is active by a file from before is started again.
 options:
   prefix:

@@ -50,6 +50,7 @@ class Units:
         return units
 
     def desired(self, current: State | None) -> State:
+        self._require_ours(current or {})
         wanted: dict[str, Any] = dict.fromkeys((current or {}).keys() - self._declared.keys()) if self._exclusive else {}
         for name, unit in self._declared.items():
             wanted[name] = {"lines": str(unit["content"]).splitlines(), "mode": f"{MODE:04o}", "read": True}
@@ -118,6 +119,16 @@ class Units:
 
     def _systemctl(self, *words: str) -> str:
         return self._runner.run(["systemctl", *words]).stdout
+
+    def _require_ours(self, units: State) -> None:
+        """An empty file is what a crash of the machine leaves of one of ours."""
+        strangers = [f"{self._folder / name}" for name, unit in units.items() if unit["lines"] and self._mark not in unit["lines"]]
+        if strangers:
+            raise OpsError(
+                f"{', '.join(strangers)} would be overwritten, and belongs to somebody else: it has no line {self._mark!r}. "
+                "Declare another name, or remove the file if nobody needs it. Nothing was changed.",
+                strangers=strangers,
+            )
 
     def _require_names(self, units: list[Mapping[str, Any]]) -> None:
         """Before anything is looked at."""

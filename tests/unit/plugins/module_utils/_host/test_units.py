@@ -188,6 +188,15 @@ def test_what_is_not_declared_goes_and_what_is_not_ours_stays(folder: Path, syst
     assert {path.name for path in folder.iterdir()} == {"our-app.service", "other.service", "our-notes.txt"} and not systemd.active
 
 
+def test_a_stranger_s_unit_is_not_overwritten(folder: Path, systemd: Systemd) -> None:
+    (folder / "our-a.service").write_text("[Service]\nExecStart=/bin/true\n")
+    with pytest.raises(OpsError, match=r"our-a\.service would be overwritten, and belongs to somebody else"):
+        converge(folder, systemd, SERVICE, TIMER)
+    assert [path.name for path in folder.iterdir()] == ["our-a.service"] and not systemd.did
+    (folder / "our-a.service").write_text("")
+    assert converge(folder, systemd, SERVICE, TIMER).changed
+
+
 def test_a_service_that_is_started_at_boot_is_stopped_before_it_goes(folder: Path, systemd: Systemd) -> None:
     converge(folder, systemd, SERVICE, unit("our-d.service", "[Install]\nWantedBy=multi-user.target", started=True))
     converge(folder, systemd)
