@@ -81,7 +81,7 @@ EXAMPLES = r"""
 - name: Check the host
   groundcrew.ops.host_audit:
     subject: "{{ inventory_hostname }}"
-    now: "{{ now(utc=true).timestamp() }}"
+    now: "{{ '%s' | strftime }}"
     users: [olive]
     sudoers: [olive]
     ports: [tcp/22, tcp/80]

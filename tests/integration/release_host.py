@@ -88,8 +88,9 @@ class ReleaseHost:
         collections.mkdir(parents=True)
         (collections / "ops").symlink_to(ROOT)
         path = f"{work / 'collections'}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")
-        self._env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_PIPELINING": "1"}
-        self._modules = RemoteModules(self._shell, self._env)
+        # What ansible-playbook runs with; a test may change the control node's time zone here.
+        self.env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_PIPELINING": "1"}
+        self._modules = RemoteModules(self._shell, self.env)
         self._variables: dict[str, Any] = {
             "proxy_applications": [{"name": "rude", "slots": SLOTS, "replicas": 3}],
             **application(registry),
@@ -122,7 +123,7 @@ class ReleaseHost:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done.stdout
 
-    def play(self, *roles: str, verb: str = "main", check: bool = False, **variables: Any) -> Ran:
+    def play(self, *roles: str | Mapping[str, Any], verb: str = "main", check: bool = False, **variables: Any) -> Ran:
         return self.end(self.begin(*roles, verb=verb, check=check, **variables))
 
     def end(self, process: subprocess.Popen[str]) -> Ran:
@@ -134,10 +135,15 @@ class ReleaseHost:
         return Ran(process.returncode != 0, sum(stats["changed"] for stats in played["stats"].values()), tasks, errors)
 
     def begin(
-        self, *roles: str, verb: str = "main", check: bool = False, fleet: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any
+        self,
+        *roles: str | Mapping[str, Any],
+        verb: str = "main",
+        check: bool = False,
+        fleet: Mapping[str, Mapping[str, Any]] | None = None,
+        **variables: Any,
     ) -> subprocess.Popen[str]:
-        """fleet: hosts of the inventory with variables of their own; this machine, where these name no other."""
-        tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for role in roles]
+        """roles: or a task as it is written. fleet: hosts of the inventory with variables of their own; this machine, where these name no other."""
+        tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": verb}} if isinstance(role, str) else role for role in roles]
         play = {"hosts": "all", "gather_facts": False, "vars": {**self._variables, **variables}, "tasks": tasks}
         return self._play([play], fleet or {"host": {}}, ["--check", "--diff"] if check else [])
 
@@ -158,7 +164,7 @@ class ReleaseHost:
         (self._work / "hosts.json").write_text(json.dumps({"all": {"children": app}}))
         (self._work / "play.json").write_text(json.dumps(plays))
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._work / "hosts.json"), str(self._work / "play.json"), *options]
-        return subprocess.Popen(command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def run(self, verb: str, *, check: bool = False, **variables: Any) -> Ran:
         """The module that a verb of the role compose_app runs, with the arguments that the role gives to it, and without a play."""
