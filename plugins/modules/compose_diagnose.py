@@ -14,7 +14,9 @@ author:
 description:
   - Compares what each slot runs, what the proxy does, what a restart of the proxy would do, what its configuration says, and what is
     remembered of the releases, and says what does not fit together. Changes nothing.
-  - Logs come from containers that failed and from the last release that failed.
+  - Looks whether containers were killed for want of memory, are started anew again and again, or run in the wrong mode, and how long an answer takes,
+    through the proxy and directly.
+  - Logs come from containers that failed, from workers that tell of errors, and from the last release that failed.
   - What cannot be read is a finding. Values of secrets are replaced wherever they stand.
 extends_documentation_fragment:
   - groundcrew.ops.compose_release
@@ -42,9 +44,19 @@ options:
     type: int
     default: 20
   log_lines:
-    description: How many lines of each log to return.
+    description: How many lines of each log to look at, and to return.
     type: int
     default: 50
+  max_latency_ms:
+    description:
+      - How long the answer to the probe of O(health) may take, of each container asked directly; and how much longer through the proxy.
+    type: float
+    default: 500.0
+  mode_variable:
+    description:
+      - The variable that tells one image whether it is a worker or a web server.
+    type: str
+    default: MODE
 """
 
 EXAMPLES = r"""
@@ -66,11 +78,11 @@ application:
   type: dict
   contains:
     findings:
-      description: What is wrong, as sentences; empty when nothing is.
+      description: What is wrong, as sentences, those of a check together; empty when nothing is.
       type: list
       elements: str
     verdicts:
-      description: The same as a finding that P(groundcrew.ops.audit_report#module) takes.
+      description: One finding for each check, as P(groundcrew.ops.audit_report#module) takes them.
       type: list
       elements: dict
     active:
@@ -87,7 +99,7 @@ application:
       description: What was last started in each slot.
       type: dict
     containers:
-      description: Each container with its slot, service, release, state, restarts, and logs where it failed.
+      description: Each container with its slot, service, release, state, restarts, mode, and logs where it failed or tells of errors.
       type: list
       elements: dict
     proxy:
@@ -95,6 +107,9 @@ application:
       type: dict
     serving:
       description: What answered through the proxy.
+      type: dict
+    latency_ms:
+      description: After how many milliseconds the proxy, and each container asked directly, answered.
       type: dict
     journal:
       description: The newest entries of the journal, oldest first.
@@ -122,6 +137,8 @@ SPEC = {
     "proxy_config": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "journal_lines": {"type": "int", "default": 20},
     "log_lines": {"type": "int", "default": 50},
+    "max_latency_ms": {"type": "float", "default": 500.0},
+    "mode_variable": {"type": "str", "default": "MODE"},
 }
 
 

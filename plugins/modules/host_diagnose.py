@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Looks at file systems, inodes, memory, what was killed for want of it, failed units with the last thing that they said, services that are started anew
     again and again, the load, and open files. Changes nothing. Needs root.
+  - Memory and open files are those of the host, and of control groups and processes that have a limit of their own.
   - Arguments of processes are not shown, and what looks like a secret is replaced.
   - What cannot be read, or is not looked at because the step before it is wrong, is V(unknown). Nothing fails the task; P(groundcrew.ops.audit_report#module)
     weighs the findings.

@@ -15,11 +15,14 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import r
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.audit_facts import Host
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.forecast import SAMPLES, Forecast, forecasts, read, soon
+from ansible_collections.groundcrew.ops.plugins.module_utils._host.processes import Group, files_of_processes, groups
 
 CATALOG = Catalog("diagnose.host")
 check = CATALOG.check
 Rows = Sequence[Mapping[str, Any]]
 _KILLED = re.compile(r"Killed process \d+ \(([^)]+)\)")
+# What systemd says of a unit of which a process was killed for want of memory.
+UNIT_OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 # A unit that was started anew this often has not settled.
 RESTARTS = 5
 
@@ -49,14 +52,21 @@ def filling(forecast: Sequence[Forecast], min_days: float) -> Told:
     return nothing_of(soon(forecast, min_days), f"None within {min_days:g} days.")
 
 
-@check("critical", "The root can be written to", "dmesg says what is wrong with the disk; mount -o remount,rw / when that is repaired.")
-def read_only(root_options: Sequence[str]) -> Told:
-    return "ro" not in root_options, "It is mounted read-only." if "ro" in root_options else "It can."
+@check("critical", "What should be can be written to", "dmesg says what is wrong with the disk; mount -o remount,rw MOUNT when that is repaired.")
+def read_only(not_writable: Sequence[str]) -> Told:
+    return nothing_of([f"{mount} is mounted read-only" for mount in not_writable], "The root can, and what /etc/fstab has.")
 
 
-@check("high", "There is memory left", "ps -eo rss,comm --sort=-rss | head; limit containers (memory in the Compose file), or take a larger host.")
-def memory(memory_mib: int, available_mib: int, min_memory_percent: int, largest: str) -> Told:
-    return available_mib * 100 >= memory_mib * min_memory_percent, f"{available_mib} of {memory_mib} MiB can be had. The largest: {largest}."
+@check(
+    "high",
+    "There is memory left",
+    "ps -eo rss,comm --sort=-rss | head; give a group a higher limit (memory in the Compose file, MemoryMax of a unit), or take a larger host.",
+)
+def memory(memory_mib: int, available_mib: int, memory_groups: Sequence[Group], min_memory_percent: int, largest: str) -> Told:
+    short = available_mib * 100 < memory_mib * min_memory_percent
+    full = [each for each in memory_groups if each.most and (each.most - each.used) * 100 < each.most * min_memory_percent]
+    host = f"{available_mib} of {memory_mib} MiB can be had. The largest: {largest}."
+    return not short and not full, " ".join([host, *(f"{each.name} has {each.used >> 20} of its {each.most >> 20} MiB." for each in full)])
 
 
 @check("high", "Nothing was killed for want of memory within a day", "Give what was killed more memory or a limit of its own; journalctl --dmesg --grep oom.")
@@ -79,10 +89,15 @@ def load(load_5_minutes: float, processors: int, max_load: float, busiest: str) 
     return load_5_minutes <= max_load * processors, f"The load is {load_5_minutes:.1f} on {processors} processors. The busiest: {busiest}."
 
 
-@check("high", "There is room for further open files", "lsof says who has them open; fs.file-max in host_sysctl raises the limit.")
-def open_files(files_open: tuple[int, int]) -> Told:
-    used, most = files_open
-    return used < 0.9 * most, f"{used} of {most} are open."
+@check(
+    "high",
+    "There is room for further open files",
+    "lsof -p PID says what is open; LimitNOFILE of a unit or ulimits in the Compose file raise the limit of a process, fs.file-max in host_sysctl the host's.",
+)
+def open_files(files_open: tuple[int, int], files_of_processes: Sequence[tuple[str, int, int]]) -> Told:
+    everybody = ("the host", *files_open)
+    full = [f"{name} has {used} of {most} open" for name, used, most in (everybody, *files_of_processes) if used >= 0.9 * most]
+    return nothing_of(full, f"{files_open[0]} of {files_open[1]} are open, and no process is near its own limit.")
 
 
 class Symptoms(Host):
@@ -92,25 +107,30 @@ class Symptoms(Host):
         readers: dict[str, Callable[[], Any]] = {
             "file_systems": lambda: list(self.file_systems()),
             "forecast": lambda: forecasts(read(self._root / SAMPLES.relative_to("/"))),
-            "root_options": self.root_options,
+            "not_writable": self.not_writable,
             "memory_mib": lambda: self.memory("MemTotal"),
             "available_mib": lambda: self.memory("MemAvailable"),
             "largest": lambda: self.top("rss"),
             "busiest": lambda: self.top("pcpu"),
+            "memory_groups": lambda: groups(self._root),
             "killed": self.killed,
             "failed_units": lambda: [self.failed_unit(name) for name in self.units_failed()],
             "restarted": self.restarted,
             "load_5_minutes": lambda: float(self.text("proc/loadavg").split()[1]),
             "processors": lambda: len(os.sched_getaffinity(0)),
             "files_open": self.files_open,
+            "files_of_processes": lambda: list(files_of_processes(self._root)),
         }
         return {**gather(readers), **{name: params[name] for name in ("max_percent", "min_memory_percent", "max_load", "min_days")}}
 
-    def root_options(self) -> list[str]:
-        options = [line.split()[3].split(",") for line in self.text("proc/mounts").splitlines() if line.split()[1] == "/"]
-        if not options:
+    def not_writable(self) -> list[str]:
+        """The root, and whatever /etc/fstab does not want read-only."""
+        options = {words[1]: words[3].split(",") for words in map(str.split, self.text("proc/mounts").splitlines())}
+        if "/" not in options:
             raise OpsError("/proc/mounts has no root.")
-        return options[-1]
+        table = [line.split() for line in self.text("etc/fstab").splitlines()] if (self._root / "etc/fstab").exists() else []
+        wanted = [words[1] for words in table if len(words) > 3 and not words[0].startswith("#") and "ro" not in words[3].split(",")]
+        return [mount for mount in dict.fromkeys(["/", *wanted]) if "ro" in options.get(mount, ())]
 
     def top(self, column: str) -> str:
         """The first three; their names alone, since arguments may hold a secret."""
@@ -118,8 +138,15 @@ class Symptoms(Host):
         return ", ".join(line.strip() for line in lines[:3])
 
     def killed(self) -> list[str]:
-        said = self.say("journalctl", "--dmesg", "--since=-1day", "--output=cat", "--no-pager", "--quiet")
-        return _KILLED.findall(said)
+        """As the kernel and systemd say it, within a day; where the kernel's log is not to be had, such as in a container, what groups have counted."""
+        log = self.said("--dmesg")
+        found = [*_KILLED.findall(log), *(line.partition(":")[0] for line in self.said(f"MESSAGE_ID={UNIT_OUT_OF_MEMORY}").splitlines())]
+        if not log and not self.said("--dmesg", since="@0", lines="1"):
+            found += [each.name for each in groups(self._root) if each.kills]
+        return list(dict.fromkeys(found))
+
+    def said(self, *which: str, since: str = "-1day", lines: str = "all") -> str:
+        return self.say("journalctl", *which, f"--since={since}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet").strip()
 
     def failed_unit(self, name: str) -> dict[str, str]:
         result = self.say("systemctl", "show", "--property=Result", "--value", name).strip()

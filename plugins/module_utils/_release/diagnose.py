@@ -12,28 +12,32 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import Check
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Unread, gather
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.way import redact as hide
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.diagnose_checks import CATALOG, errors_in
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.haproxy import make_proxy
-from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Health, Release, Slot, State
+from ansible_collections.groundcrew.ops.plugins.module_utils._release.model import Answer, Health, Release, Slot, State
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.probe import HttpProbe
 from ansible_collections.groundcrew.ops.plugins.module_utils._release.store import Store, place
 
 Params = Mapping[str, Any]
 SHORTEST_SECRET = 4
-CONSISTENT = Check(
-    "diagnose.compose_app.consistent",
-    "high",
-    "The application runs as its releases say",
-    "Deploy the same version again (playbooks/deploy.yml), which repairs most; compose_app_result has the logs.",
-)
+# Seconds: for one answer of the engine, and for asking one address again and again how long it takes.
+ENGINE_TIMEOUT, MEASURING = 15.0, 2.0
+ATTEMPTS = 5
+PROXY = "proxy"
 _SERVER = re.compile(r"^\s*server\s+(\S+)\s+127\.0\.0\.1:(\d+)")
 
 
@@ -42,23 +46,37 @@ def diagnose(params: Params, runner: Runner | None = None) -> dict[str, Any]:
     store = Store(place(params))
     state = store.read()
     releases = {release: store.load(release) for release in _known(store, state) if store.has(release)}
-    found: list[str] = []
-    containers = _containers(params["name"], runner or Runner(), params["log_lines"], found)
-    proxy = _proxy(params, state, found) if state.active and state.active.web else {}
-    journal = _journal(store, params["journal_lines"], found)
-    found += [*_state_findings(store, state), *_container_findings(state, containers)]
+    wrong: dict[str, list[str]] = {"release": [], "running": [], "proxy": []}
+    containers = _containers(params, state, runner or Runner(), wrong["running"])
+    proxy = _proxy(params, state, wrong["proxy"]) if state.active and state.active.web else {}
+    journal = _journal(store, params["journal_lines"], wrong["release"])
+    wrong["release"] += _state_findings(store, state)
+    answers = _answers(params, state)
+    if containers is not None:
+        wrong["running"] += _container_findings(state, containers)
+    unread = Unread("the engine cannot be asked")
+    facts = {
+        **wrong,
+        "containers": unread if containers is None else containers,
+        "serving": _unserved(params, state, answers) if answers else Unread("no web service is active"),
+        **_times(answers),
+        "max_latency_ms": params["max_latency_ms"],
+        "mode_variable": params["mode_variable"],
+    }
+    findings = CATALOG.examine(params.get("subject") or params["name"], facts)
     answer = {
         "active": dataclasses.asdict(state.active) if state.active else None,
         "pending": dataclasses.asdict(state.pending) if state.pending else None,
         "committed": list(state.committed),
         "slots": {slot: dataclasses.asdict(occupant) for slot, occupant in store.seats().items()},
-        "containers": containers,
+        "containers": containers or [],
         "proxy": proxy,
-        "serving": _serving(params, state, found),
+        "serving": _serving(answers),
+        "latency_ms": {name: round(answer.milliseconds, 1) for name, answer in answers.items() if answer.counts},
         "journal": journal,
         "last_failure": _last_failure(store, params["log_lines"]),
-        "findings": found,
-        "verdicts": [CONSISTENT.judge(params.get("subject") or params["name"], not found, " ".join(found) or "Everything fits together.").as_dict()],
+        "findings": [each.evidence for each in findings if each.verdict == "fail"],
+        "verdicts": [each.as_dict() for each in findings],
     }
     clean: dict[str, Any] = redact(answer, secrets_of(releases.values()))
     return {"application": clean, "table": table(clean)}
@@ -121,38 +139,66 @@ def _state_findings(store: Store, state: State) -> Iterator[str]:
         yield f"A rollback to {', '.join(missing)} is not possible: what was stored of it is gone."
 
 
-def _containers(app: str, runner: Runner, log_lines: int, found: list[str]) -> list[dict[str, Any]]:
+def _containers(params: Params, state: State, runner: Runner, found: list[str]) -> list[dict[str, Any]] | None:
+    """None when the engine does not tell."""
+
+    def docker(*words: str, check: bool = True) -> str:
+        done = runner.run(["docker", *words], timeout=ENGINE_TIMEOUT, check=check)
+        return done.stdout if check else done.stdout + done.stderr
+
+    mine = f"label=groundcrew.application={params['name']}"
     try:
-        ids = runner.run(["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label=groundcrew.application={app}"]).stdout.split()
-        inspected = json.loads(runner.run(["docker", "inspect", *ids]).stdout) if ids else []
+        ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", mine).split()
+        inspected = json.loads(docker("inspect", *ids)) if ids else []
+        # A container that was started anew has forgotten why it ended.
+        killed = docker("events", "--since", "24h", "--until", "0s", "--filter", "event=oom", "--filter", mine, "--format", "{{.Actor.ID}}").split()
     except OpsError as error:
         found.append(f"The engine cannot be asked: {error.message}")
-        return []
-    containers = [_container(each) for each in inspected if each["Config"]["Labels"].get("com.docker.compose.oneoff") != "True"]
+        return None
+    containers = [
+        _container(each, state, params["mode_variable"], killed.count(each["Id"]))
+        for each in inspected
+        if each["Config"]["Labels"].get("com.docker.compose.oneoff") != "True"
+    ]
+    # Of a worker that runs, only what it said of late is about what is wrong now.
+    telling = {each["id"]: [] if each["failed"] else ["--since", "1h"] for each in containers if each["failed"] or each["kind"] == "worker"}
+    tail = ["--timestamps", "--tail", str(params["log_lines"])]
+    logs = gather({name: partial(docker, "logs", *tail, *since, name, check=False) for name, since in telling.items()})
     for each in containers:
-        if each["failed"]:
-            logs = runner.run(["docker", "logs", "--timestamps", "--tail", str(log_lines), each["id"]], check=False)
-            each["logs"] = (logs.stdout + logs.stderr).splitlines()[-log_lines:]
+        said = logs.get(each["id"])
+        lines = hide(said).splitlines()[-params["log_lines"] :] if isinstance(said, str) else []
+        each["errors"] = errors_in(lines) if each["kind"] == "worker" else []
+        if each["failed"] or each["errors"]:
+            each["logs"] = lines
     return sorted(containers, key=lambda each: (each["slot"], each["service"], each["name"]))
 
 
-def _container(inspected: Mapping[str, Any]) -> dict[str, Any]:
+def _container(inspected: Mapping[str, Any], current: State, mode_variable: str, kills: int) -> dict[str, Any]:
     labels, state = inspected["Config"]["Labels"], inspected["State"]
     # A container that ended keeps its last health, which says nothing any more.
     health = (state.get("Health") or {}).get("Status", "") if state["Running"] else ""
     said = state["Status"] if state["Running"] else f"{state['Status']} with code {state['ExitCode']}"
+    kills = max(kills, int(state["OOMKilled"]))
     # 137 and 143 are how a container ends that was told to; a release that was stopped is no failure.
-    failed = health == "unhealthy" or state["OOMKilled"] or state.get("Restarting") or (not state["Running"] and state["ExitCode"] not in (0, 137, 143))
+    failed = health == "unhealthy" or kills or state.get("Restarting") or (not state["Running"] and state["ExitCode"] not in (0, 137, 143))
+    active, service = current.active, labels["groundcrew.service"]
+    serves = active is not None and (active.slot, active.release) == (labels["groundcrew.slot"], labels["groundcrew.release"])
+    kind = "web" if active and service == active.web else "worker" if active and service in active.replicas else ""
+    environment = dict(each.partition("=")[::2] for each in inspected["Config"].get("Env") or ())
     return {
         "id": inspected["Id"][:12],
         "name": inspected["Name"].lstrip("/"),
         "slot": labels["groundcrew.slot"],
-        "service": labels["groundcrew.service"],
+        "service": service,
+        "kind": kind if serves and state["Running"] else "",
+        "mode": environment.get(mode_variable, ""),
         "release": labels["groundcrew.release"],
         "image": inspected["Config"]["Image"],
         "running": state["Running"],
+        "restarting": bool(state.get("Restarting")),
         "state": f"{said}{f', {health}' if health else ''}{', out of memory' if state['OOMKilled'] else ''}",
         "restarts": inspected["RestartCount"],
+        "kills": kills,
         "failed": bool(failed),
     }
 
@@ -165,10 +211,8 @@ def _container_findings(state: State, containers: Sequence[Mapping[str, Any]]) -
         if len(right) != wanted and active:
             yield f"{len(right)} of {wanted} containers of {service} run release {active.release} in slot {active.slot}."
     for each in containers:
-        if each["failed"]:
+        if each["failed"] and not each["kills"] and not each["restarting"]:
             yield f"Container {each['name']} of {each['service']} (slot {each['slot']}) is {each['state']}; its last words are in its logs."
-        elif each["restarts"] > 0 and each["running"]:
-            yield f"Container {each['name']} of {each['service']} was started anew {each['restarts']} times."
 
 
 def _proxy(params: Params, state: State, found: list[str]) -> dict[str, dict[str, Any]]:
@@ -227,14 +271,58 @@ def _configured(path: Path, backend: str, found: list[str]) -> dict[str, int]:
     return servers
 
 
-def _serving(params: Params, state: State, found: list[str]) -> dict[str, Any] | None:
-    if state.active is None or state.active.web is None:
-        return None
+@dataclass(frozen=True)
+class Asked:
+    """What an address answered, and after how long, typically. counts: an answer that is none tells no time, unless it is late."""
+
+    answer: Answer | None
+    milliseconds: float
+    counts: bool
+
+
+def _answers(params: Params, state: State) -> dict[str, Asked]:
+    """Through the proxy, and of each replica directly, all at once."""
+    active = state.active
+    if active is None or active.web is None:
+        return {}
     health = Health(**params["health"])
-    answer = HttpProbe(params["proxy"]["url"], params["proxy"]["host"], health, Clock()).serving()
-    if not 200 <= answer.status < 300 or answer.release != state.active.release:
-        found.append(f"Through the proxy came {answer}; release {state.active.release} should answer on {health.path}.")
-    return {"release": answer.release, "status": answer.status, "error": answer.error}
+    probe = HttpProbe(params["proxy"]["url"], params["proxy"]["host"], health, Clock())
+
+    def through_proxy() -> tuple[Answer | None, bool, float]:
+        answer, taken = probe.through_proxy()
+        return answer, 200 <= answer.status < 300, taken
+
+    def directly(port: int) -> tuple[Answer | None, bool, float]:
+        return None, *probe.measure(port, health, active.release)
+
+    def typical(ask: Callable[[], tuple[Answer | None, bool, float]]) -> Asked:
+        began, seen = time.monotonic(), [ask()]
+        while len(seen) < ATTEMPTS and time.monotonic() - began < MEASURING:
+            seen.append(ask())
+        taken = median(milliseconds for _answer, _good, milliseconds in seen)
+        return Asked(seen[-1][0], taken, all(good for _answer, good, _taken in seen) or taken > params["max_latency_ms"])
+
+    ports = Slot(active.slot, params["slots"][active.slot]).ports(active.servers)
+    return gather({PROXY: partial(typical, through_proxy), **{f"port {port}": partial(typical, partial(directly, port)) for port in ports}})
+
+
+def _unserved(params: Params, state: State, answers: Mapping[str, Asked]) -> list[str]:
+    answer, active = answers[PROXY].answer, state.active
+    if answer is None or active is None or (200 <= answer.status < 300 and answer.release == active.release):
+        return []
+    return [f"Through the proxy came {answer}; release {active.release} should answer on {Health(**params['health']).path}."]
+
+
+def _times(answers: Mapping[str, Asked]) -> dict[str, Any]:
+    direct = {name: each.milliseconds for name, each in answers.items() if name != PROXY and each.counts}
+    proxied = answers.get(PROXY)
+    nobody = Unread("nothing answered")
+    return {"direct_ms": direct or nobody, "proxy_ms": proxied.milliseconds if proxied and proxied.counts else nobody}
+
+
+def _serving(answers: Mapping[str, Asked]) -> dict[str, Any] | None:
+    answer = answers[PROXY].answer if answers else None
+    return {"release": answer.release, "status": answer.status, "error": answer.error} if answer else None
 
 
 def _journal(store: Store, lines: int, found: list[str]) -> list[dict[str, Any]]:

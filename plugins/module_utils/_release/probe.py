@@ -52,6 +52,11 @@ class HttpProbe:
         answer = self._ask("127.0.0.1", port, health)
         return 200 <= answer.status < 300 and answer.release == release, (self._clock.monotonic() - began) * 1000
 
+    def through_proxy(self) -> tuple[Answer, float]:
+        """What answers there, and after how many milliseconds."""
+        began = self._clock.monotonic()
+        return self.serving(), (self._clock.monotonic() - began) * 1000
+
     def serving(self) -> Answer:
         return self._ask(self._proxy.hostname or "127.0.0.1", self._proxy.port or 80, self._health, self._proxy_host)
 
