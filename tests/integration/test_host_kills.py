@@ -15,19 +15,44 @@ from typing import Any
 
 import pytest
 
+from tests.integration.dryrun_walk import Verb
 from tests.integration.dryrun_worlds import Host, droplet
 from tests.integration.remote_modules import FOLDER, packed
 
 PROGRAM = Path(__file__).with_name("host_unit_kills.py").read_text()
+CALLBACKS = Path(__file__).with_name("callbacks")
 MARK = "# of the shop"
 
 pytestmark = pytest.mark.slow
 
 
+class Killable(Host):
+    """A host whose plays can be killed."""
+
+    def kill(self, role: str, before: str, variables: dict[str, Any]) -> None:
+        """Begin to apply a role, and be gone before the task of this name."""
+        kept = self._env
+        self._env = {**kept, "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "kill_play", "GROUNDCREW_KILL_BEFORE": before}
+        killed = self.run(main(role), variables)
+        self._env = kept
+        assert killed.rc == -signal.SIGKILL, killed.output[-3000:]
+
+    def finish(self, role: str, variables: dict[str, Any]) -> set[str]:
+        """Prove that the next run does what its dry run says, and that the one after it changes nothing; the tasks that changed something."""
+        foretold, done, again = (self.run(main(role), variables, *options) for options in (["--check"], [], []))
+        assert [run.rc for run in (foretold, done, again)] == [0, 0, 0], [run.failed for run in (foretold, done, again)]
+        assert foretold.changed == done.changed and not again.changed, (foretold.changed, done.changed, again.changed)
+        return {task.rpartition(" : ")[2] for _host, task in done.changed}
+
+
+def main(role: str) -> Verb:
+    return Verb(role, "main", lambda _chance: {})
+
+
 @pytest.fixture(scope="module")
-def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
     with droplet(cloud, "kills-1") as address:
-        yield Host("kills-1", address, cloud.cloud.ssh_key, tmp_path_factory.mktemp("kills"), {})
+        yield Killable("kills-1", address, cloud.cloud.ssh_key, tmp_path_factory.mktemp("kills"), {})
 
 
 # The module systemd_units.
@@ -98,13 +123,14 @@ def modules(host: Host) -> Host:
 
 def walk(host: Host, story: str, *, control: bool = False) -> Iterator[dict[str, Any]]:
     """Kill the module at each of its acts; what was seen at each."""
-    before, after = ({"prefix": "shop-", "mark": MARK, "units": units} for units in STORIES[story])
+    before, after = STORIES[story]
+    owner = {"prefix": "shop-", "mark": MARK}
+    asked = {"before": {**owner, "units": before}, "after": {**owner, "units": after}, "prepare": FAIL_ONE, "control": control}
     for number in itertools.count(1):
-        asked = {"before": before, "after": after, "prepare": FAIL_ONE, "control": control}
         point = json.loads(host.say(f"python3 {FOLDER}/kills.py point {number}", json.dumps(asked)))
         if point is None:
             return
-        assert wrong(before["units"], point["prepared"]) == [], (point["before"], point["first"])
+        assert wrong(before, point["prepared"]) == [], (point["before"], point["first"])
         assert point["code"] == -signal.SIGKILL
         yield point
 
@@ -130,3 +156,42 @@ def test_a_run_that_goes_by_files_alone_leaves_half_of_it_undone(modules: Host) 
     """The control."""
     undone = [point["before"] for point in walk(modules, "changed", control=True) if wrong(STORIES["changed"][1], point["mended"])]
     assert undone[-3:] == ["systemctl daemon-reload", "systemctl enable", "systemctl restart"]
+
+
+# Roles: what they have in force is asked of what runs.
+
+ENGINE = "docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{.RegistryConfig.Mirrors}}'"
+SEEN_BY_JOURNAL = "journalctl --unit=systemd-journald --output=cat --grep='^(System|Runtime) Journal .* max ' | tail --lines=1"
+
+
+def test_the_engine_has_what_a_killed_run_has_written(host: Killable) -> None:
+    restart = "Start Docker, again if its configuration is newer"
+    mirrored: dict[str, Any] = {"docker_engine_registry_mirrors": ["https://mirror.example"]}
+    # The package has started the engine without any of it.
+    host.kill("docker_engine", restart, mirrored)
+    assert "mirror.example" in host.say("cat /etc/docker/daemon.json")
+    assert host.say(ENGINE).split() == ["json-file", "false", "[]"]
+    assert host.finish("docker_engine", mirrored) == {restart}
+    assert host.say(ENGINE).split() == ["json-file", "true", "[https://mirror.example/]"]
+
+    local: dict[str, Any] = {"docker_engine_daemon_options": {"log-driver": "local"}, "docker_engine_live_restore": False}
+    host.kill("docker_engine", restart, local)
+    assert host.say(ENGINE).split() == ["json-file", "true", "[https://mirror.example/]"]
+    assert host.finish("docker_engine", local) == {restart}
+    assert host.say(ENGINE).split() == ["local", "false", "[]"]
+
+
+def test_the_host_has_in_force_what_a_killed_run_has_written(host: Killable) -> None:
+    before = {"host_journal_max_use": "80M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 50}}
+    made = host.run(main("host"), before)
+    assert made.rc == 0, made.failed
+    assert "max 80M" in host.say(SEEN_BY_JOURNAL)
+
+    after = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_locale": "en_US.UTF-8"}
+    host.kill("host", "Look for the locale", after)
+    host.kill("host", "Look for configurations that are newer than the services that read them", after | {"host_locale": "C.UTF-8"})
+    assert "max 80M" in host.say(SEEN_BY_JOURNAL) and host.say("sysctl -n net.ipv4.tcp_fin_timeout") == "50\n"
+    assert "en_US.utf8" not in host.say("locale --all-locales")
+    assert host.finish("host", after) == {"Set the locale", "Generate the locale", "Have services read their configuration"}
+    assert "max 70M" in host.say(SEEN_BY_JOURNAL) and host.say("sysctl -n net.ipv4.tcp_fin_timeout") == "45\n"
+    assert "en_US.utf8" in host.say("locale --all-locales")
