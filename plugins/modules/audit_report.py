@@ -13,7 +13,9 @@ description:
   - Takes the findings of one or many audits, forgives what somebody answers for, puts them into order, says which of them make the audit fail, and renders
     them for people and machines. Changes nothing and asks nobody.
   - The same finding from two tasks counts once. Two different answers to one check about one subject are an error.
-  - An expired waiver forgives nothing; the failure says whose it was. A check that could not look is V(unknown), never V(pass).
+  - An expired waiver forgives nothing; the failure says whose it was.
+  - A check that could not look is V(unknown), never V(pass), and counts as a failure of its severity (O(unknown_fails)). A check that nothing was declared for
+    is V(unjudged), which counts as nothing.
 author:
   - groundcrew.ops contributors (@groundcrew)
 attributes:
@@ -44,7 +46,7 @@ options:
     default: Audit
   waivers:
     description:
-      - Failures that somebody answers for.
+      - What is wrong, or cannot be looked at, and somebody answers for.
     type: list
     elements: dict
     default: []
@@ -80,6 +82,11 @@ options:
     type: str
     choices: [info, low, medium, high, critical, never]
     default: high
+  unknown_fails:
+    description:
+      - Whether what could not be looked at counts as a failure. Otherwise an audit that was let in nowhere is green.
+    type: bool
+    default: true
   formats:
     description:
       - What to render. V(table) is for a terminal, V(html) for a browser, V(sarif) and V(junit) for CI.
@@ -119,7 +126,7 @@ findings:
       description: What was looked at.
       type: str
     verdict:
-      description: V(pass), V(fail) or V(unknown).
+      description: V(pass), V(fail), V(unknown) or V(unjudged).
       type: str
     evidence:
       description: What was seen.
@@ -142,7 +149,7 @@ summary:
   description: How many findings there are of each kind.
   returned: success
   type: dict
-  sample: {pass: 20, fail: 1, unknown: 2, waived: 1, failing: 1}
+  sample: {pass: 20, fail: 1, unknown: 2, unjudged: 1, waived: 1, failing: 3}
 rendered:
   description: The report in each of O(formats).
   returned: success
@@ -167,6 +174,7 @@ SPEC = {
     "title": {"type": "str", "default": "Audit"},
     "waivers": {"type": "list", "elements": "dict", "default": [], "options": WAIVER},
     "fail_on": {"type": "str", "choices": ["info", "low", "medium", "high", "critical", "never"], "default": "high"},
+    "unknown_fails": {"type": "bool", "default": True},
     "formats": {"type": "list", "elements": "str", "choices": ["table", "json", "sarif", "junit", "html"], "default": []},
 }
 

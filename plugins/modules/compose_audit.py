@@ -13,7 +13,8 @@ description:
   - Reads the application's folder and its running containers with their images, and judges rights, mounts, ports, limits, images, and the variables and
     secrets of the active release. Changes nothing. Needs root.
   - The rules for variables are those that refuse a release; no message holds a value.
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

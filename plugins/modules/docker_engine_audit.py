@@ -11,7 +11,8 @@ short_description: Check Docker Engine against the security checklists
 version_added: 0.1.0
 description:
   - Reads what the engine says, its configuration, its socket and who may use it, and judges it. Changes nothing. Needs root.
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

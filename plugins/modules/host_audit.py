@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Reads on the host how SSH, accounts, sudo, the firewall, listening ports, updates, the clock, disks, files, the kernel, the journal and certificates
     are, and judges it. Changes nothing. Needs root.
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

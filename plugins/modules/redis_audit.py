@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Reads users, the port without TLS, memory, persistence and the version, and judges them. Changes nothing. What O(login_user) may not read is
     V(unknown).
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Judges what P(groundcrew.ops.secret_info#module) told about the secrets of a store, and the modes of the store's files. Runs where the store is; reads
     no secret.
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Asks a service over HTTP or HTTPS as anybody could, and judges TLS, the certificate, headers, cookies, CORS, what it shows of itself, its health and,
     where allowed, its rate limit. Changes nothing but the service's counters.
-  - What cannot be read is V(unknown), never V(pass). A failed check does not fail the task; P(groundcrew.ops.audit_report#module) weighs the findings.
+  - What cannot be read is V(unknown), never V(pass); what nothing was declared for is V(unjudged). A failed check does not fail the task;
+    P(groundcrew.ops.audit_report#module) weighs the findings.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import VERDICTS
 from tests.integration.dryrun_verbs import maybe, never, nothing, some
 from tests.integration.dryrun_walk import Verb
 from tests.integration.dryrun_world_host import FACT, NAME, SECRETS, SERVICES
@@ -102,10 +103,10 @@ def services(chance: Random) -> dict[str, Any]:
 
 
 def findings(chance: Random) -> list[dict[str, Any]]:
-    verdicts = [("ssh.keys", "high"), ("disk.room", "medium"), ("clock.set", "low")]
+    checks = [("ssh.keys", "high"), ("disk.room", "medium"), ("clock.set", "low")]
     return [
-        {"id": name, "severity": severity, "subject": NAME, "verdict": chance.choice(["pass", "fail", "unknown"]), "evidence": "seen", "remedy": "mend"}
-        for name, severity in some(chance, verdicts)
+        {"id": name, "severity": severity, "subject": NAME, "verdict": chance.choice(VERDICTS), "evidence": "seen", "remedy": "mend"}
+        for name, severity in some(chance, checks)
     ]
 
 
@@ -114,14 +115,14 @@ def weighed(chance: Random) -> dict[str, Any]:
         "findings_found": findings(chance),
         "findings_fact": "host_result",
         "findings_fail_on": chance.choice(["never", "never", "high", "info"]),
-        **maybe(chance, findings_more=[{"container": True}], findings_waivers=[WAIVERS]),
+        **maybe(chance, findings_more=[{"container": True}], findings_waivers=[WAIVERS], findings_unknown_fails=[False]),
     }
 
 
 def page(chance: Random) -> dict[str, Any]:
     """Of what the inventory says was found; one that nobody told is a failure."""
     expected = [{"hosts": [NAME], "fact": FACT, "key": key} for key in some(chance, ["well", "ill", "untold"])]
-    more = maybe(chance, findings_waivers=[WAIVERS], findings_folder=["/srv/page"])
+    more = maybe(chance, findings_waivers=[WAIVERS], findings_unknown_fails=[False], findings_folder=["/srv/page"])
     return {"findings_expected": expected, "findings_formats": ["json"], "findings_fail_on": chance.choice(["never", "high"]), **more}
 
 

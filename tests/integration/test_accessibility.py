@@ -43,8 +43,8 @@ def finding(number: int, verdict: str, **more: Any) -> Finding:
 
 def audit() -> str:
     waiver = Waiver("host.*", "*", "ann", datetime.date(2999, 1, 1), "a reason")
-    found = (finding(1, "fail"), finding(2, "fail", waiver=waiver, waived=True), finding(3, "unknown"), finding(4, "pass"))
-    return formats.html(Report(found, found[:1]))
+    found = (finding(1, "fail"), finding(2, "fail", waiver=waiver, waived=True), finding(3, "unknown"), finding(4, "unjudged"), finding(5, "pass"))
+    return formats.html(Report(found, "high"))
 
 
 def shelf(*, proven: bool) -> str:

@@ -37,7 +37,16 @@ REDIS_ELSEWHERE = {"redis.version", "redis.saved"}
 
 def verdicts(answer: Mapping[str, Any]) -> dict[str, set[str]]:
     assert not answer.get("failed") and answer["changed"] is False, answer
-    return {word: {each["id"] for each in answer["findings"] if each["verdict"] == word} for word in ("pass", "fail", "unknown")}
+    return {word: {each["id"] for each in answer["findings"] if each["verdict"] == word} for word in ("pass", "fail", "unknown", "unjudged")}
+
+
+def red(answer: Mapping[str, Any]) -> set[str]:
+    """The checks that make an audit fail which looks for nothing less than what is critical."""
+    return {each["id"] for each in module("audit_report", {"findings": answer["findings"], "fail_on": "critical"})["failing"]}
+
+
+def critical(catalog: Any) -> set[str]:
+    return {rule.check.id for rule in catalog.rules if rule.check.severity == "critical"}
 
 
 def ids(catalog: Any) -> set[str]:
@@ -101,8 +110,8 @@ def test_postgresql(database: dict[str, Any]) -> None:
             each.close()
         hba.write_text(was)
     assert ids(postgresql.CATALOG) - POSTGRESQL_ELSEWHERE - wrong["fail"] == set(), wrong
-    nobody = verdicts(module("postgresql_audit", {**asked, "login_password": "wrong"}))
-    assert nobody["unknown"] == ids(postgresql.CATALOG)
+    nobody = module("postgresql_audit", {**asked, "login_password": "wrong"})
+    assert verdicts(nobody)["unknown"] == ids(postgresql.CATALOG) and red(nobody) == critical(postgresql.CATALOG) != set()
 
 
 @contextmanager
@@ -125,8 +134,8 @@ def test_redis(certificate: Path) -> None:
         wait_for_redis(tls, password="long-enough", ssl=True, ssl_ca_certs=f"{certificate}/cert.pem")
         right = verdicts(module("redis_audit", asked))
         assert ids(redis.CATALOG) - right["pass"] == set(), right
-        nobody = verdicts(module("redis_audit", {**asked, "login_password": "wrong"}))
-        assert nobody["unknown"] == ids(redis.CATALOG)
+        nobody = module("redis_audit", {**asked, "login_password": "wrong"})
+        assert verdicts(nobody)["unknown"] == ids(redis.CATALOG) and red(nobody) == critical(redis.CATALOG) != set()
     with folder() as place, redis_server(place, "--port", str(plain), "--maxmemory-policy", "allkeys-lru"):
         client = wait_for_redis(plain)
         client.execute_command("ACL", "SETUSER", "shop", "on", ">secret", "~*", "+@all")
@@ -238,7 +247,7 @@ def test_web(certificate: Path) -> None:
         right = verdicts(module("web_audit", asked))
         assert ids(web.CATALOG) - right["pass"] == set(), right
         unasked = verdicts(module("web_audit", {**asked, "rate_limit_requests": 0}))
-        assert unasked["unknown"] == {"web.rate_limit"}
+        assert (unasked["unjudged"], unasked["unknown"]) == ({"web.rate_limit"}, set())
     with serving(Good, ("127.0.86.1", 80)), serving(Bad, ("127.0.86.1", 0), context(certificate, old=True)) as port:
         url = f"https://127.0.86.1:{port}"
         wrong = verdicts(module("web_audit", {"subject": "bad", "url": url, "host": "127.0.0.1", "ca_cert": ca, "min_certificate_days": 40, **limit}))

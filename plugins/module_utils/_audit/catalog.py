@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks that judge facts: a check is a function whose parameters are the facts that it needs, so a catalog can be listed and tried without a host.
 
-Facts are read first, all of them, and each on its own: what cannot be read is ``Unread``, and every check that needs it is "unknown".
+Facts are read first, all of them, and each on its own: what cannot be read is ``Unread``, and every check that needs it is "unknown". What was never declared
+is ``Undeclared``, and a check that lacks nothing else is "unjudged".
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Unread:
-    """A fact that nobody could read, or that was never declared."""
+    """A fact that nobody could read."""
 
     reason: str
+
+
+class Undeclared(Unread):
+    """What nobody declared, so that there is nothing to measure against."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,10 @@ class Rule:
     def judge(self, subject: str, facts: Facts) -> Finding:
         missing = [told for name in self.needs if isinstance(told := facts.get(name, Unread(f"{name} was not looked at")), Unread)]
         if missing:
-            return self.check.judge(subject, None, f"Could not be told: {'; '.join(each.reason for each in missing)}")
+            told = "; ".join(each.reason for each in missing)
+            if all(isinstance(each, Undeclared) for each in missing):
+                return self.check.unjudged(subject, f"Not judged: {told}")
+            return self.check.judge(subject, None, f"Could not be told: {told}")
         verdict, evidence = self.decide(*(facts[name] for name in self.needs))
         return self.check.judge(subject, verdict, evidence)
 
@@ -88,7 +96,7 @@ def _read(reader: Callable[[], Any]) -> Any:
 
 def declared(value: Any, name: str) -> Any:
     """What a check measures against; None was not declared."""
-    return Unread(f"{name} is not declared") if value is None else value
+    return Undeclared(f"{name} is not declared") if value is None else value
 
 
 def nothing_of(wrong: list[str], right: str) -> Told:

@@ -14,7 +14,8 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
-VERDICTS = ("pass", "fail", "unknown")
+# "unknown": it could not be looked at. "unjudged": there was nothing to measure against, so nobody looked.
+VERDICTS = ("pass", "fail", "unknown", "unjudged")
 ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
 
@@ -37,8 +38,8 @@ class Finding:
     """The answer to one check about one subject. Evidence never holds a secret.
 
     id: stays the same for good, so that a waiver, a trend and a CI's list of known findings survive an upgrade.
-    verdict: a check that could not look is "unknown", never "pass".
-    waiver: who answers for a failure; one that has expired is kept to say so, and forgives nothing.
+    verdict: a check that could not look is "unknown", never "pass"; one that nothing was declared for is "unjudged".
+    waiver: who answers for what is wrong or unknown; one that has expired is kept to say so, and forgives nothing.
     """
 
     id: str
@@ -71,6 +72,10 @@ class Check:
         """verdict: None means that it could not be told, and the evidence says why."""
         word = "unknown" if verdict is None else "pass" if verdict else "fail"
         return Finding(self.id, self.title, self.severity, subject, word, evidence, self.remedy)
+
+    def unjudged(self, subject: str, evidence: str) -> Finding:
+        """Nothing was declared to measure the subject against, or it has nothing of the kind."""
+        return Finding(self.id, self.title, self.severity, subject, "unjudged", evidence, self.remedy)
 
 
 def finding(said: Mapping[str, Any]) -> Finding:

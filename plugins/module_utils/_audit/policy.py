@@ -20,26 +20,39 @@ RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 @dataclass(frozen=True)
 class Report:
-    """Findings in the order in which they are read, and those that make the audit fail."""
+    """Findings in the order in which they are read, and those that make the audit fail.
+
+    unknown_fails: whether what could not be looked at counts as what was seen to be wrong.
+    """
 
     findings: tuple[Finding, ...]
-    failing: tuple[Finding, ...]
+    fail_on: str
     title: str = "Audit"
+    unknown_fails: bool = True
+
+    @property
+    def failing(self) -> tuple[Finding, ...]:
+        if self.fail_on == NEVER:
+            return ()
+        return tuple(each for each in self.findings if self.wrong(each) and not each.waived and RANK[each.severity] >= RANK[self.fail_on])
+
+    def wrong(self, finding: Finding) -> bool:
+        """Whether a finding is red, unless somebody answers for it: an audit that could look at nothing is not green."""
+        return finding.verdict == "fail" or (self.unknown_fails and finding.verdict == "unknown")
 
     def summary(self) -> dict[str, int]:
-        """How many there are of each verdict; waived failures are counted apart."""
+        """How many there are of each verdict; what is waived is counted apart."""
         counts = Counter("waived" if each.waived else each.verdict for each in self.findings)
         return {key: counts[key] for key in (*VERDICTS, "waived")} | {"failing": len(self.failing)}
 
 
-def report(findings: Iterable[Finding], waivers: Sequence[Waiver], fail_on: str, today: dt.date, title: str = "Audit") -> Report:
+def report(findings: Iterable[Finding], waivers: Sequence[Waiver], fail_on: str, today: dt.date, title: str = "Audit", *, unknown_fails: bool = True) -> Report:
     """Everything that was found, forgiven where somebody answers for it.
 
-    fail_on: the least severity of a failure that makes the audit fail, or NEVER.
+    fail_on: the least severity of what makes the audit fail, or NEVER.
     """
     ordered = tuple(sorted((forgive(each, waivers, today) for each in once(findings)), key=_order))
-    failing = tuple(each for each in ordered if each.verdict == "fail" and not each.waived and fail_on != NEVER and RANK[each.severity] >= RANK[fail_on])
-    return Report(ordered, failing, title)
+    return Report(ordered, fail_on, title, unknown_fails)
 
 
 def once(findings: Iterable[Finding]) -> list[Finding]:
@@ -58,8 +71,8 @@ def once(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def forgive(finding: Finding, waivers: Sequence[Waiver], today: dt.date) -> Finding:
-    """A failure with the waiver that lasts longest among those that match it. The day on which a waiver expires is its last."""
-    if finding.verdict != "fail":
+    """What is wrong or unknown, with the waiver that lasts longest among those that match it. The day on which a waiver expires is its last."""
+    if finding.verdict not in ("fail", "unknown"):
         return finding
     matching = [each for each in waivers if fnmatchcase(finding.id, each.id) and fnmatchcase(finding.subject, each.subject)]
     matching += [finding.waiver] if finding.waiver else []
@@ -71,5 +84,5 @@ def forgive(finding: Finding, waivers: Sequence[Waiver], today: dt.date) -> Find
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:
     """What needs attention first: failures, then what is unknown, each with the most severe in front."""
-    urgency = 2 if finding.waived else {"fail": 0, "unknown": 1, "pass": 3}[finding.verdict]
+    urgency = 2 if finding.waived else {"fail": 0, "unknown": 1, "unjudged": 3, "pass": 4}[finding.verdict]
     return urgency, -RANK[finding.severity], finding.id, finding.subject

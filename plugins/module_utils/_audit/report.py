@@ -22,7 +22,7 @@ def weigh(params: Mapping[str, Any], clock: Clock | None = None) -> Mapping[str,
     found = [model.finding(each) for each in params["findings"]]
     found += [ANSWERED.judge(each, False, "Nothing came from it: it could not be reached, or its task failed.") for each in params["unanswered"]]
     waivers = [model.waiver(each) for each in params["waivers"]]
-    report = policy.report(found, waivers, params["fail_on"], today, params["title"])
+    report = policy.report(found, waivers, params["fail_on"], today, params["title"], unknown_fails=params["unknown_fails"])
     return {
         "findings": [each.as_dict() for each in report.findings],
         "failing": [each.as_dict() for each in report.failing],

@@ -41,12 +41,15 @@ def inspect(bucket: Bucket, store: Store | None, name: str, prefix: str, *, decl
 def _configured(state: State, name: str) -> Iterator[Finding]:
     yield VERSIONS.judge(name, state["versioning"] == "enabled", f"versioning is {state['versioning']}")
     access: Any = state["public_access"]
-    # What a store cannot be asked is not known to be so.
-    yield PRIVATE.judge(name, None if access == "unsupported" else access == "blocked", f"public access is {access}")
-    told = state["encryption"]
-    yield ENCRYPTED.judge(name, None if told == "unsupported" else told != "none", f"encryption is {told}")
+    yield _known(PRIVATE, name, access, "public access", wrong="open")
+    yield _known(ENCRYPTED, name, state["encryption"], "encryption", wrong="none")
     rule = state["lifecycle"]
     yield TIDY.judge(name, bool(rule) and "altered" not in rule, f"the rule says {dict(rule)}" if rule else "there is no such rule")
+
+
+def _known(check: Check, name: str, value: Any, what: str, *, wrong: str) -> Finding:
+    """A store that knows no such setting can have none."""
+    return check.unjudged(name, f"the store knows no setting of {what}") if value == "unsupported" else check.judge(name, value != wrong, f"{what} is {value}")
 
 
 def _drift(bucket: Bucket, state: State, name: str) -> Finding:

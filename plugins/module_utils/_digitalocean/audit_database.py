@@ -75,7 +75,7 @@ def _cluster(declared: Declared, seen: Seen) -> Iterator[Finding]:
         name, bool(sources) and not world, f"Trusted: {', '.join(sources)}." if sources else "There is no trusted source, so everybody may connect."
     )
     if declared.sources is None:
-        yield SOURCES.judge(name, None, "No trusted sources are declared.")
+        yield SOURCES.unjudged(name, "No trusted sources are declared.")
     else:
         said = [f"{word} {', '.join(which)}" for word, which in _difference(sources, declared.sources)]
         yield SOURCES.judge(name, not said, f"{'; '.join(said) or 'As declared'}.")
@@ -105,7 +105,7 @@ def _difference(has: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[str
 def _window(declared: Declared, window: Mapping[str, Any]) -> Finding:
     has = f"{window.get('day')} {str(window.get('hour') or '')[:5]}"
     if not declared.window:
-        return WINDOW.judge(declared.name, None, f"None is declared; it is {has}.")
+        return WINDOW.unjudged(declared.name, f"None is declared; it is {has}.")
     wanted = f"{declared.window.get('day')} {str(declared.window.get('hour') or '')[:5]}"
     return WINDOW.judge(declared.name, has == wanted, f"It is {has}{f', not {wanted}' * (has != wanted)}.")
 

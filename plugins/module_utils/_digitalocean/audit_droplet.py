@@ -71,7 +71,7 @@ def _rules(declared: Declared, firewalls: Sequence[Object]) -> Finding:
     tag = declared.fleet.tag
     found = [each for each in firewalls if each["name"] == tag]
     if declared.inbound is None:
-        return RULES.judge(tag, None, "No rules are declared (droplet_firewall_inbound_rules).")
+        return RULES.unjudged(tag, "No rules are declared (droplet_firewall_inbound_rules).")
     if len(found) != 1:
         return RULES.judge(tag, False, f"There are {len(found)} firewalls named {tag}.")
     said = []

@@ -57,7 +57,7 @@ def examine(fleet: Fleet, spec: VmSpec, read: Read) -> Iterator[Finding]:
 
 def _rules(fleet: Fleet, spec: VmSpec, read: Read) -> Finding:
     if not spec.firewall:
-        return RULES.judge(fleet.tag, None, "No rules are declared (vm_firewall_inbound_rules).")
+        return RULES.unjudged(fleet.tag, "No rules are declared (vm_firewall_inbound_rules).")
     own = [each for each in read.security_groups if each["group_name"] == fleet.tag and (each.get("tags") or {}).get(FLEET_KEY) == fleet.tag]
     if len(own) != 1:
         return RULES.judge(fleet.tag, False, f"There are {len(own)} security groups of the fleet.")
@@ -77,7 +77,8 @@ def _member(fleet: Fleet, spec: VmSpec, read: Read, instance: Object, name: str)
     groups = instance.get("security_groups") or []
     named = sorted(each["group_name"] for each in groups)
     yield fleets.of_power(fleet, name, instance["state"]["name"], "running")
-    yield GROUP.judge(name, named == [fleet.tag] if spec.firewall else None, f"In {', '.join(named) or 'none'}.")
+    told = f"In {', '.join(named) or 'none'}."
+    yield GROUP.judge(name, named == [fleet.tag], told) if spec.firewall else GROUP.unjudged(name, told)
     held = {each["group_id"] for each in groups}
     permissions = [one for each in read.security_groups if each["group_id"] in held for one in each.get("ip_permissions") or []]
     yield from fleets.of_openings(fleet, name, sorted(openings(rules.seen(permissions, {}))))
@@ -91,7 +92,8 @@ def _member(fleet: Fleet, spec: VmSpec, read: Read, instance: Object, name: str)
     )
     address = instance.get("public_ip_address") or None
     declared = spec.public_address
-    yield ADDRESS.judge(name, None if declared is None else bool(address) == declared, f"It has {address or 'none'}.")
+    told = f"It has {address or 'none'}."
+    yield ADDRESS.unjudged(name, told) if declared is None else ADDRESS.judge(name, bool(address) == declared, told)
     yield fleets.of_monitoring(fleet, name, (instance.get("monitoring") or {}).get("state") in ("enabled", "pending"))
     yield fleets.of_tags(
         fleet,

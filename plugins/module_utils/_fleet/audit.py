@@ -69,7 +69,7 @@ def of_members(fleet: Fleet, found: Sequence[str]) -> Iterator[Finding]:
     twice = sorted({name for name in names if names.count(name) > 1})
     count = fleet.check("count", "high", f"The fleet has exactly the declared {fleet.noun}s", "Run playbooks/provision.yml with --check --diff, then without.")
     if fleet.membership.prefix is not None and fleet.membership.count is None:
-        yield count.judge(fleet.tag, None, f"No count is declared; there are {len(names)}.")
+        yield count.unjudged(fleet.tag, f"No count is declared; there are {len(names)}.")
     else:
         declared = fleet.membership.count or 0 if fleet.membership.prefix is not None else len(fleet.membership.names)
         wanted = members(fleet.membership, dict.fromkeys(there, False))

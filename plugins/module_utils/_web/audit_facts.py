@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Unread, gather
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Undeclared, Unread, gather
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._web import audit
@@ -152,7 +152,9 @@ def facts(service: Service, params: Mapping[str, Any]) -> dict[str, Any]:
         "strange_origin": STRANGER,
         "min_certificate_days": params["min_certificate_days"],
         # After everything else: it makes the service refuse us.
-        "answered": gather({"answered": lambda: _many(service, params)})["answered"],
+        "answered": gather({"answered": lambda: _many(service, params)})["answered"]
+        if params["rate_limit_requests"]
+        else Undeclared("nobody allowed requests for it (rate_limit_requests)"),
     }
 
 
@@ -169,11 +171,8 @@ def _status(service: Service, path: str) -> int:
 
 def _many(service: Service, params: Mapping[str, Any]) -> dict[int, int]:
     """Requests until the first is refused, as many as were allowed."""
-    allowed = min(params["rate_limit_requests"], REQUESTS_AT_MOST)
-    if not allowed:
-        raise OpsError("nobody allowed requests for it (rate_limit_requests)")
     statuses: Counter[int] = Counter()
-    for _number in range(allowed):
+    for _number in range(min(params["rate_limit_requests"], REQUESTS_AT_MOST)):
         statuses[service.ask("GET", params["rate_limit_path"] or params["path"]).status] += 1
         if 429 in statuses:
             break

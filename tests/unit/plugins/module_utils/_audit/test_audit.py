@@ -22,11 +22,18 @@ TODAY = dt.date(2026, 11, 21)
 OPEN = Check("host.ssh_open", "high", "SSH is not open to everybody", "Name the networks in the firewall's rule.")
 OLD = Check("host.image_age", "medium", "The image is not old", "Make the host anew from a current image.")
 UNSEEN = Check("host.time_skew", "low", "The clock is right", "Start systemd-timesyncd.")
+UNASKED = Check("host.undeclared_users", "critical", "Everybody is declared", "Declare them.")
 FOUND = (
     OLD.judge("web-1", False, "The image is 400 days old."),
     OPEN.judge("web-1", True, "Port 22 is open to 192.0.2.0/24."),
     OPEN.judge("web-2", False, "Port 22 is open to 0.0.0.0/0 & ::/0."),
     UNSEEN.judge("web-2", None, "There is no timedatectl."),
+    UNASKED.unjudged("web-2", "No users are declared."),
+)
+# A server that lets nobody in: nothing of it could be looked at.
+SHUT = (
+    Check("postgresql.tls", "critical", "The connection is encrypted", "Set ssl to on.").judge("db", None, "Could not be told: the password is wrong"),
+    Check("postgresql.idle", "low", "Transactions end", "Set a timeout.").judge("db", None, "Could not be told: the password is wrong"),
 )
 
 
@@ -41,13 +48,34 @@ class Noon(Clock):
 
 @pytest.mark.parametrize(
     ("fail_on", "failing"),
-    [("critical", []), ("high", ["web-2"]), ("medium", ["web-2", "web-1"]), ("info", ["web-2", "web-1"]), ("never", [])],
+    [("critical", []), ("high", ["web-2"]), ("medium", ["web-2", "web-1"]), ("info", ["web-2", "web-1", "web-2"]), ("never", [])],
 )
 def test_the_least_severity_that_fails(fail_on: str, failing: list[str]) -> None:
     report = policy.report(FOUND, [], fail_on, TODAY)
     assert [each.subject for each in report.failing] == failing
-    assert [each.verdict for each in report.findings] == ["fail", "fail", "unknown", "pass"]
+    assert [each.verdict for each in report.findings] == ["fail", "fail", "unknown", "unjudged", "pass"]
     assert [SEVERITIES.index(each.severity) for each in report.findings[:2]] == [3, 2]
+
+
+@pytest.mark.parametrize(("fail_on", "failing"), [("critical", ["postgresql.tls"]), ("low", ["postgresql.tls", "postgresql.idle"]), ("never", [])])
+def test_what_could_not_be_looked_at_fails_with_its_check_s_severity(fail_on: str, failing: list[str]) -> None:
+    assert [each.id for each in policy.report(SHUT, [], fail_on, TODAY).failing] == failing
+    assert policy.report(SHUT, [], fail_on, TODAY, unknown_fails=False).failing == ()
+
+
+def test_what_nothing_was_declared_for_fails_never() -> None:
+    assert policy.report([UNASKED.unjudged("web-2", "No users are declared.")], [], "info", TODAY).failing == ()
+
+
+@pytest.mark.parametrize("unknown_fails", [True, False])
+def test_every_format_shows_what_could_not_be_looked_at(unknown_fails: bool) -> None:
+    report = policy.report(SHUT, [waiver(id="postgresql.idle", subject="db")], "high", TODAY, unknown_fails=unknown_fails)
+    results = {each["ruleId"]: (each["kind"], each["level"]) for each in json.loads(formats.sarif(report))["runs"][0]["results"]}
+    assert results["postgresql.tls"] == (("fail", "error") if unknown_fails else ("open", "none"))
+    [suite] = ET.fromstring(formats.junit(report)).findall("testsuite")
+    assert (suite.get("errors"), suite.get("skipped")) == (("1", "1") if unknown_fails else ("0", "2"))
+    assert (formats.LOOK in formats.table(report), formats.LOOK in formats.html(report)) == (unknown_fails, unknown_fails)
+    assert '<tr class="unknown">' in formats.html(report) and json.loads(formats.as_json(report))["summary"]["unknown"] == 1
 
 
 @pytest.mark.parametrize(
@@ -68,10 +96,15 @@ def test_a_waiver_forgives_what_it_names_until_its_day(given: dict[str, Any], wa
     assert report.summary()["waived"] == waived
 
 
-def test_only_failures_are_forgiven_and_the_longest_waiver_counts() -> None:
+def test_what_is_wrong_or_unknown_is_forgiven_and_the_longest_waiver_counts() -> None:
     everything = [waiver(id="*", subject="*", expires=TODAY - dt.timedelta(days=9)), waiver(id="*", subject="*", owner="bob")]
     report = policy.report(FOUND, everything, "info", TODAY)
-    assert {each.verdict: each.waiver and each.waiver.owner for each in report.findings} == {"fail": "bob", "unknown": None, "pass": None}
+    assert {each.verdict: each.waiver and each.waiver.owner for each in report.findings} == {
+        "fail": "bob",
+        "unknown": "bob",
+        "unjudged": None,
+        "pass": None,
+    }
 
 
 def test_what_was_reported_can_be_reported_again() -> None:
@@ -119,17 +152,23 @@ def report() -> policy.Report:
 
 def test_the_table_reads_from_the_top(report: policy.Report) -> None:
     lines = formats.table(report).splitlines()
-    assert [line.split()[0] for line in lines if line and not line.startswith(" ")] == ["verdict", "fail", "unknown", "waived", "pass", "1"]
+    assert [line.split()[0] for line in lines if line and not line.startswith(" ")] == ["verdict", "fail", "unknown", "waived", "unjudged", "pass", "1"]
     assert lines[2].strip() == OLD.remedy
     assert any("waived until 2026-11-21 by ann" in line for line in lines)
     assert OPEN.remedy not in "\n".join(lines)
-    assert lines[-1] == "1 pass, 1 fail, 1 unknown, 1 waived, 1 failing"
+    assert lines[-1] == "1 pass, 1 fail, 1 unknown, 1 unjudged, 1 waived, 1 failing"
 
 
 def test_sarif_has_a_rule_for_each_check_and_levels_for_failures_alone(report: policy.Report) -> None:
     run = json.loads(formats.sarif(report))["runs"][0]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted({each.id for each in FOUND})
-    assert {(each["kind"], each["level"]) for each in run["results"]} == {("fail", "error"), ("fail", "warning"), ("open", "none"), ("pass", "none")}
+    assert {(each["kind"], each["level"]) for each in run["results"]} == {
+        ("fail", "error"),
+        ("fail", "warning"),
+        ("fail", "note"),
+        ("notApplicable", "none"),
+        ("pass", "none"),
+    }
     assert [each["suppressions"][0]["kind"] for each in run["results"] if "suppressions" in each] == ["external"]
     prints = {each["partialFingerprints"]["finding/v1"] for each in run["results"]}
     assert len(prints) == len(FOUND)
@@ -137,7 +176,13 @@ def test_sarif_has_a_rule_for_each_check_and_levels_for_failures_alone(report: p
 
 def test_junit_counts_what_ci_shows(report: policy.Report) -> None:
     [suite] = ET.fromstring(formats.junit(report)).findall("testsuite")
-    assert (suite.get("name"), suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("host", "4", "1", "2")
+    assert {name: suite.get(name) for name in ("name", "tests", "failures", "errors", "skipped")} == {
+        "name": "host",
+        "tests": "5",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "2",
+    }
 
 
 def test_html_escapes_what_was_seen(report: policy.Report) -> None:
@@ -152,6 +197,7 @@ def test_json_is_what_the_module_returns(report: policy.Report) -> None:
         "findings": [each.as_dict() for each in FOUND],
         "waivers": [{"id": "host.ssh_open", "subject": "web-*", "owner": "ann", "expires": "2026-11-21", "reason": "Until the VPN is there"}],
         "fail_on": "medium",
+        "unknown_fails": True,
         "formats": list(formats.FORMATS),
         "unanswered": [],
         "title": "Audit",
@@ -163,7 +209,10 @@ def test_json_is_what_the_module_returns(report: policy.Report) -> None:
 
 
 def test_what_never_answered_is_a_failure() -> None:
-    answer = weigh({"findings": [], "waivers": [], "fail_on": "high", "formats": ["html"], "unanswered": ["web-2 host_result"], "title": "Monday"}, Noon())
+    answer = weigh(
+        {"findings": [], "waivers": [], "fail_on": "high", "unknown_fails": True, "formats": ["html"], "unanswered": ["web-2 host_result"], "title": "Monday"},
+        Noon(),
+    )
     assert [(each["id"], each["subject"]) for each in answer["failing"]] == [("audit.answered", "web-2 host_result")]
     assert "<h1>Monday</h1>" in answer["rendered"]["html"]
 

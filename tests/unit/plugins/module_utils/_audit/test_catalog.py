@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Rule, Unread, gather
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit import policy
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Rule, Unread, declared, gather
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import ID, SEVERITIES
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit as host
@@ -318,7 +319,15 @@ def test_what_cannot_be_read_is_unknown(name: str) -> None:
     for lost in rule.needs:
         found = rule.judge("x", {**good, lost: Unread("it hides")})
         assert (found.verdict, "it hides" in found.evidence) == ("unknown", True)
+        assert policy.report([found], [], rule.check.severity, dt.date(2026, 11, 21)).failing, "it could look at nothing, and is green"
     assert rule.judge("x", {}).verdict == "unknown"
+
+
+def test_what_nothing_was_declared_for_is_not_judged_and_what_cannot_be_read_beside_it_is_unknown() -> None:
+    rule, good = RULES["host.undeclared_users"], CASES["host.undeclared_users"][0]
+    undeclared = {**good, "declared_users": declared(None, "host_users")}
+    assert (rule.judge("x", undeclared).verdict, rule.judge("x", undeclared).evidence) == ("unjudged", "Not judged: host_users is not declared")
+    assert rule.judge("x", {**undeclared, "people": Unread("it hides")}).verdict == "unknown"
 
 
 def test_every_check_is_presentable() -> None:

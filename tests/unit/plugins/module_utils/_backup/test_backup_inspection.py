@@ -39,9 +39,9 @@ def test_a_good_bucket_passes():
     [
         ({"versioning": "suspended"}, {"repository.versioning": "fail"}),
         ({"public_access": "open"}, {"repository.public_access": "fail"}),
-        ({"public_access": "unsupported"}, {"repository.public_access": "unknown"}),
+        ({"public_access": "unsupported"}, {"repository.public_access": "unjudged"}),
         ({"encryption": "none"}, {"repository.encryption": "fail"}),
-        ({"encryption": "unsupported"}, {"repository.encryption": "unknown"}),
+        ({"encryption": "unsupported"}, {"repository.encryption": "unjudged"}),
         ({"lifecycle": None}, {"repository.lifecycle": "fail"}),
         ({"lifecycle": {"noncurrent_days": 7, "unfinished_days": 2, "altered": {"Status": "Disabled"}}}, {"repository.lifecycle": "fail"}),
     ],

@@ -121,17 +121,17 @@ def test_each_fault_is_found(break_it: Break, ids: set[str], evidence: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("break_it", "name"),
+    ("break_it", "name", "verdict"),
     [
-        (lambda state: state.update(inbound_rules=None), "vm.firewall"),
-        (lambda state: state.update(inbound_rules=None), "vm.firewall_rules"),
-        (lambda state: state.update(public_address=None), "vm.public_address"),
-        (lambda state: state["volumes"].clear(), "vm.encrypted"),
-        (lambda state: state["images"].clear(), "vm.image_age"),
+        (lambda state: state.update(inbound_rules=None), "vm.firewall", "unjudged"),
+        (lambda state: state.update(inbound_rules=None), "vm.firewall_rules", "unjudged"),
+        (lambda state: state.update(public_address=None), "vm.public_address", "unjudged"),
+        (lambda state: state["volumes"].clear(), "vm.encrypted", "unknown"),
+        (lambda state: state["images"].clear(), "vm.image_age", "unknown"),
     ],
 )
-def test_what_cannot_be_told_is_unknown(break_it: Break, name: str) -> None:
-    assert {each.verdict for (check, _subject), each in examined(account(), break_it).items() if check == name} == {"unknown"}
+def test_what_was_not_declared_is_unjudged_and_what_cannot_be_told_unknown(break_it: Break, name: str, verdict: str) -> None:
+    assert {each.verdict for (check, _subject), each in examined(account(), break_it).items() if check == name} == {verdict}
 
 
 def test_what_is_gone_or_of_another_fleet_is_not_judged() -> None:
