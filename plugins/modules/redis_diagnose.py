@@ -11,7 +11,8 @@ short_description: Tell why a Redis or Valkey server cannot be reached, or why j
 version_added: 0.1.0
 description:
   - Goes the way of a connection, one step after the other - name, route, trusted sources, port, TLS, credentials - and then looks at writes, memory,
-    connections, the time of an answer and, for each of O(queues), whether it is paused, workers are there, jobs are stalled or wait long. Changes nothing.
+    connections, the time of an answer and, for each of O(queues), whether it is paused, workers are there, jobs are stalled, wait long or take long.
+    Changes nothing.
   - Runs on the host that should reach the server. No value is shown.
   - What cannot be read, or is not looked at because the step before it is wrong, is V(unknown). Nothing fails the task; P(groundcrew.ops.audit_report#module)
     weighs the findings.
@@ -49,6 +50,11 @@ options:
       - How long a job may wait.
     type: float
     default: 60.0
+  max_job_seconds:
+    description:
+      - How long a worker may take for a job, by the middle of the last ones that are done, and for each that is worked on.
+    type: float
+    default: 300.0
 """
 
 EXAMPLES = r"""
@@ -81,6 +87,7 @@ SPEC = {
     "queue_prefix": {"type": "str", "default": "bull"},
     "max_latency_ms": {"type": "float", "default": 50.0},
     "max_wait_seconds": {"type": "float", "default": 60.0},
+    "max_job_seconds": {"type": "float", "default": 300.0},
 }
 
 

@@ -126,6 +126,7 @@ def test_a_cache_and_its_queues(certificate: Path, monkeypatch: pytest.MonkeyPat
     plain, tls = free_port(), free_port()
     login: dict[str, Any] = {"login_host": "127.0.0.1", "login_port": plain, "login_user": "default", "login_password": PASSWORD, "ssl_mode": "disable"}
     login |= {"ca_cert": None, "subject": "here", "queues": ["mails"], "queue_prefix": "bull", "max_latency_ms": 2000.0, "max_wait_seconds": 60.0}
+    login |= {"max_job_seconds": 30.0}
 
     def ask(**change: Any) -> dict[str, Any]:
         return redis.diagnose_redis({**login, **change})
@@ -153,6 +154,16 @@ def test_a_cache_and_its_queues(certificate: Path, monkeypatch: pytest.MonkeyPat
         client.client_setname("bull:bWFpbHM=:w:one")
         client.set("bull:mails:6:lock", "somebody")
         client.hdel("bull:mails:meta", "paused")
+        names(ask(), "diagnose.queue.waits")
+        now = int(1000 * time.time())
+        client.hset("bull:mails:6", "processedOn", now - 31_000)
+        for job, taken in (("3", 90_000), ("4", 31_000), ("5", 1_000)):
+            client.hset(f"bull:mails:{job}", mapping={"processedOn": now - taken - 5_000, "finishedOn": now - 5_000})
+            client.zadd("bull:mails:completed", {job: now})
+        names(ask(), "diagnose.queue.waits", "diagnose.queue.overdue", "diagnose.queue.slow")
+        # One job that took long is none of the rule.
+        client.hset("bull:mails:4", "finishedOn", now - 35_000)
+        client.hset("bull:mails:6", "processedOn", now - 9_000)
         names(ask(), "diagnose.queue.waits")
 
         client.config_set("maxclients", 12)

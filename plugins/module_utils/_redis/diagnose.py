@@ -9,6 +9,7 @@ import base64
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from statistics import median
 from typing import Any
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Told, Unread, gather, nothing_of
@@ -22,6 +23,8 @@ ask_the_way(CATALOG)
 check = CATALOG.check
 Info = Mapping[str, Any]
 Queue = Mapping[str, Any]
+# How many of the active, and of the finished jobs are looked at.
+AT_MOST, LATEST = 1000, 100
 
 
 @check("critical", "The user is let in", "See which secret the application has (playbooks/rotate.yml, verb verify of secret), and ACL LIST.")
@@ -84,21 +87,59 @@ def waits(queue: Queue, max_wait_seconds: float) -> Told:
     return queue["oldest"] <= max_wait_seconds, f"The oldest waits since {queue['oldest']:.0f} s; the limit is {max_wait_seconds:g} s."
 
 
+@QUEUE.check(
+    "medium",
+    "No job is worked on for long",
+    "Look at the log of the worker that holds it, and at what the job waits for; a job of its own for each part of the work, or a timeout in it.",
+)
+def overdue(queue: Queue, max_job_seconds: float) -> Told:
+    late = {job: seconds for job, seconds in queue["working"].items() if seconds > max_job_seconds}
+    said = [f"job {job} is worked on since {seconds:.0f} s" for job, seconds in sorted(late.items(), key=lambda each: -each[1])]
+    return nothing_of(said, f"None takes longer than {max_job_seconds:g} s.")
+
+
+@QUEUE.check(
+    "medium",
+    "Jobs are done quickly",
+    "Look at what they wait for (diagnose.postgresql.slow, locks, latency; another service), at the load of the workers' host, or split them.",
+)
+def slow(durations: Sequence[float], max_job_seconds: float) -> Told:
+    usual = median(durations)
+    return (
+        usual <= max_job_seconds,
+        f"The last {len(durations)} took {usual:.1f} s as a rule, {max(durations):.1f} s at most; the limit is {max_job_seconds:g} s.",
+    )
+
+
 def look_at_queue(client: Any, name: str, prefix: str) -> dict[str, Any]:
     """BullMQ's keys. An active job without a lock is held by nobody; the next worker's check takes it up again."""
     key = f"{prefix}:{name}"
-    active = client.lrange(f"{key}:active", 0, 999)
+
+    def of_each(jobs: Sequence[str], ask: Callable[[Any, str], object]) -> dict[str, Any]:
+        """One way there and back for all of them."""
+        pipeline = client.pipeline(transaction=False)
+        for job in jobs:
+            ask(pipeline, f"{key}:{job}")
+        return dict(zip(jobs, pipeline.execute() if jobs else [], strict=True))
+
+    active = client.lrange(f"{key}:active", 0, AT_MOST - 1)
+    finished = client.zrevrange(f"{key}:completed", 0, LATEST - 1)
     ends = [*client.lrange(f"{key}:wait", -1, -1), *client.lrange(f"{key}:paused", -1, -1), *client.zrange(f"{key}:prioritized", 0, 0)]
-    added = [float(told) / 1000 for told in (client.hget(f"{key}:{job}", "timestamp") for job in ends) if told]
-    now = float(client.time()[0])
+    added = [float(told) / 1000 for told in of_each(ends, lambda pipeline, job: pipeline.hget(job, "timestamp")).values() if told]
+    times = of_each([*active, *finished], lambda pipeline, job: pipeline.hmget(job, "processedOn", "finishedOn"))
+    locked = of_each(active, lambda pipeline, job: pipeline.exists(f"{job}:lock"))
+    seconds, micros = client.time()
+    now = seconds + micros / 1e6
     return {
         "name": name,
         "prefix": prefix,
         "paused": client.hget(f"{key}:meta", "paused") == "1",
         "waiting": client.llen(f"{key}:wait") + client.llen(f"{key}:paused") + client.zcard(f"{key}:prioritized"),
         "active": len(active),
-        "stalled": [job for job in active if not client.exists(f"{key}:{job}:lock")],
+        "stalled": [job for job in active if not locked[job]],
         "oldest": max((now - each for each in added), default=0.0),
+        "working": {job: now - float(times[job][0]) / 1000 for job in active if times[job][0]},
+        "durations": [(float(times[job][1]) - float(times[job][0])) / 1000 for job in finished if all(times[job])],
     }
 
 
@@ -119,7 +160,7 @@ def facts(connection: Connection, params: Mapping[str, Any]) -> dict[str, Any]:
             return f"{connection.user} logs in."
 
     walked = walk({**way.steps(), "tls": tls, "credentials": credentials})
-    limits = {name: params[name] for name in ("max_latency_ms", "max_wait_seconds")}
+    limits = {name: params[name] for name in ("max_latency_ms", "max_wait_seconds", "max_job_seconds")}
     arrived = isinstance(walked["credentials"], tuple) and walked["credentials"][0]
     if not arrived:
         return {**walked, **limits}
@@ -151,5 +192,6 @@ def diagnose_redis(params: Mapping[str, Any]) -> dict[str, Any]:
     found = CATALOG.examine(params["subject"], known)
     for name in params["queues"]:
         queue = known.get(f"queue {name}", Unread("nobody could log in"))
-        found += QUEUE.examine(f"{params['subject']} {name}", {**known, "queue": queue})
+        durations = queue if isinstance(queue, Unread) else queue["durations"] or Unread("no job that is done is kept (removeOnComplete)")
+        found += QUEUE.examine(f"{params['subject']} {name}", {**known, "queue": queue, "durations": durations})
     return {"findings": [each.as_dict() for each in found]}
