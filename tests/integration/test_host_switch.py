@@ -104,7 +104,7 @@ def host(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard
 
 @pytest.fixture(params=PARTS, ids=[part.name for part in PARTS])
 def part(request: pytest.FixtureRequest) -> Part:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 def tasks(run: checkmode.Run) -> set[str]:
