@@ -237,6 +237,9 @@ def test_maintenance_by_awx(world: World) -> None:
         refused = world.run(role, **{**by_awx, "maintenance_playbooks": [{**diagnose, "name": "patch"}]})
         assert refused.rc != 0 and not refused.changed and "never shown" not in refused.output
         assert any("has no playbook playbooks/patch.yml" in message for _host, _task, message in refused.failed), refused.failed
+        # The page would never be written.
+        limited = world.run(role, **{**by_awx, "maintenance_playbooks": [{**diagnose, "limit": "app"}]})
+        assert limited.rc != 0 and not limited.changed and any("diagnose_hosts" in message for _host, _task, message in limited.failed), limited.failed
 
         assert world.truthful(role, **by_awx) == {"Bring the schedules to AWX", UNITS}
         assert awx.names("job_templates") == {"groundcrew production: hosts", "groundcrew production: diagnose"}
