@@ -125,6 +125,7 @@ CONTROL_VERBS = [
     Verb("droplet", "remove", nothing, takes=FLEET),
     Verb("managed_database", "main", clusters, gives=CLUSTERS),
     Verb("managed_database", "audit", lambda chance: {**clusters(chance), "managed_database_audit_fail_on": "never"}, needs=CLUSTERS),
+    Verb("managed_database", "diagnose", clusters),
     Verb("managed_database", "remove", clusters, takes=CLUSTERS),
     Verb("secret", "main", secrets, gives=SECRETS),
     Verb("secret", "rotate", lambda chance: {**secrets(chance), "secret_phase": chance.choice(["begin", "publish", "finish", "close"])}, needs=SECRETS),

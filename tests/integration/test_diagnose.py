@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import socket
@@ -21,17 +22,19 @@ import psycopg2
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit import way
+from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import diagnose as managed
 from ansible_collections.groundcrew.ops.plugins.module_utils._postgresql import diagnose as postgresql
 from ansible_collections.groundcrew.ops.plugins.module_utils._redis import diagnose as redis
 from tests import figures
 from tests.integration import checkmode
 from tests.integration.backup_servers import PASSWORD, folder, free_port
+from tests.integration.do_inprocess import Account
 from tests.integration.test_audit_servers import ROOT, certificate, database, ids, redis_server, sql, wait_for_redis
 
 __all__ = ["certificate", "database"]
 # A server that still loads needs gigabytes; tests/unit has what it answers.
 ELSEWHERE = {"diagnose.redis.loaded"}
-CATALOGS = (postgresql.CATALOG, redis.CATALOG, redis.QUEUE)
+CATALOGS = (postgresql.CATALOG, redis.CATALOG, redis.QUEUE, managed.CATALOG)
 # What was made wrong, and what the verdicts then named, over all tests of this file.
 MADE: dict[str, bool] = {}
 # What was named though nothing was wrong.
@@ -173,6 +176,35 @@ def test_a_cache_and_its_queues(certificate: Path, monkeypatch: pytest.MonkeyPat
         names(ask(queues=[]), "diagnose.redis.connections", "diagnose.redis.memory", "diagnose.redis.writes")
         for each in [client, *others]:
             each.close()
+
+
+def test_a_managed_cluster_that_is_not_as_it_should_be(account: Account) -> None:
+    """As DigitalOcean's API tells it; the stand-in is asked, and what no request brings about is written into its state."""
+    account.request("POST", "/v2/databases", {"name": "shop-pg", "engine": "pg", "version": "17", "size": "db-s-1vcpu-1gb", "num_nodes": 1, "region": "fra1"})
+    [cluster] = account.request("GET", "/v2/databases")[1]["databases"]
+    declared = {"name": "shop-pg", "trusted_sources": [{"ip_addr": "192.0.2.1"}]}
+    before = account.writes()
+
+    def ask(*faults: str, **change: Any) -> None:
+        answer = account.module("do_database_diagnose", {"clusters": [{**declared, **change}]})
+        assert not answer.get("failed"), answer
+        names(answer, *faults)
+
+    ask()
+    assert account.writes() == before
+    ask("diagnose.managed_database.exists", name="another")
+    account.request("PUT", f"/v2/databases/{cluster['id']}/firewall", {"rules": [{"type": "ip_addr", "value": "192.0.2.2"}]})
+    ask("diagnose.managed_database.trusted_sources")
+    account.request("PUT", f"/v2/databases/{cluster['id']}/firewall", {"rules": [{"type": "ip_addr", "value": "192.0.2.1"}]})
+    now = dt.datetime.now(dt.timezone.utc)
+    with account.world.store.edit("database", cluster["id"]) as current:
+        assert current is not None
+        current["maintenance"] = {"day": f"{now:%A}".lower(), "hour": f"{now:%H:%M}:00", "pending": True, "description": ["Update PostgreSQL"]}
+    ask("diagnose.managed_database.maintenance")
+    with account.world.store.edit("database", cluster["id"]) as current:
+        assert current is not None
+        current |= {"maintenance": cluster["maintenance_window"], "status": "resizing"}
+    ask("diagnose.managed_database.online")
 
 
 def test_one_page_over_all_hosts(database: dict[str, Any], tmp_path: Path) -> None:
