@@ -1,11 +1,11 @@
 # Copyright (c) 2026, groundcrew.ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a maintenance task: one at a time on this host, within its time, leaving a record.
+"""Run a maintenance task: one at a time on this host, within its time and its unit's limits, leaving a record.
 
 The record is a JSON object: schema, name, command, outcome (running, ok, failed, timed out, stopped), exit_code, started, ended
-(seconds since the epoch), seconds, waited (seconds spent waiting for another task), lines (the last ones it said), last_ok (end of the last
-run that was ok) and failures (how many runs in a row were not ok).
+(seconds since the epoch), seconds, waited (seconds spent waiting for another task), lines (the last ones it said, and why it was ended), last_ok (end
+of the last run that was ok) and failures (how many runs in a row were not ok).
 """
 
 from __future__ import annotations
@@ -33,16 +33,25 @@ LINES = 20
 LONGEST_LINE = 500
 GRACE = 30.0  # seconds between asking a task to stop and killing it
 TIMED_OUT = 124  # as timeout(1) has it
+PATIENCE = 86400.0  # seconds
+GROUPS = Path("/sys/fs/cgroup")
+OWN_GROUP = Path("/proc/self/cgroup")
 
 
 class Stopped(Exception):
     """Somebody asked this program to stop."""
 
 
+class Waited(Exception):
+    """Another task has run for longer than this one waits."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run a maintenance task and record how it went.")
     parser.add_argument("--name", required=True)
     parser.add_argument("--timeout", type=float, required=True, help="seconds")
+    parser.add_argument("--wait", type=float, default=PATIENCE, help="seconds that it waits for another task at the most")
+    parser.add_argument("--beside", action="store_true", help="run while others do: it only reads")
     parser.add_argument("--user", default="root")
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--lock", type=Path, default=LOCK)
@@ -53,9 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.records.mkdir(parents=True, exist_ok=True, mode=0o755)
     record = Record(given.records / f"{given.name}.json", given.name, given.command)
     try:
-        with alone(given.lock):
+        with contextlib.nullcontext() if given.beside else alone(given.lock, given.name, given.wait):
             record.begin()
             outcome, code = attempt(given.command, given.user, given.timeout, record)
+    except Waited as other:
+        record.gave_up(f"Not started: {other} still ran after {given.wait:g} s.")
+        outcome, code = "timed out", TIMED_OUT
     except Stopped:
         outcome, code = "stopped", 128 + signal.SIGTERM
     record.end(outcome, code)
@@ -94,6 +106,15 @@ class Record:
         self._fields |= {"started": started, "waited": round(started - self._asked, 3)}
         self._write(outcome="running", exit_code=None, ended=None, seconds=None)
 
+    def gave_up(self, why: str) -> None:
+        self._fields["waited"] = round(time.time() - self._asked, 3)
+        self.say(why)
+
+    def say(self, line: str) -> None:
+        """Words of this program, not of the task."""
+        self.lines.append(line)
+        print(line, flush=True)
+
     def end(self, outcome: str, code: int) -> None:
         ended = time.time()
         if outcome == "ok":
@@ -114,25 +135,39 @@ class Record:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other task runs on this host. The lock goes with the process, however it ends."""
+def alone(path: Path, name: str, patience: float) -> Iterator[None]:
+    """Wait until no other task runs on this host. The lock goes with the process, however it ends; the file says who has it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _take(handle, patience)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, name.encode(), 0)
         yield
     finally:
         os.close(handle)
 
 
+def _take(handle: int, patience: float) -> None:
+    def give_up(_number: int, _frame: object) -> None:
+        raise Waited(os.pread(handle, 200, 0).decode() or "another task")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, patience)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def attempt(command: Sequence[str], user: str, timeout: float, record: Record) -> tuple[str, int]:
     """Run the command and return the outcome and the exit code. What it says goes to the journal and, its end, to the record."""
+    killed, refused = at_limits()
     try:
         output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **output, **_as(user))
     except (OSError, KeyError) as error:
-        record.lines.append(f"Cannot run {command[0]} as {user}: {error}")
-        print(record.lines[-1], flush=True)
+        record.say(f"Cannot run {command[0]} as {user}: {error}")
         return "failed", 127
     listener = threading.Thread(target=_listen, args=(child, record.lines), daemon=True)
     listener.start()
@@ -141,15 +176,42 @@ def attempt(command: Sequence[str], user: str, timeout: float, record: Record) -
     except subprocess.TimeoutExpired:
         _end(child)
         listener.join(GRACE)
-        record.lines.append(f"Stopped: it did not end within {timeout:g} s.")
-        print(record.lines[-1], flush=True)
+        record.say(f"Stopped: it did not end within {timeout:g} s.")
         return "timed out", TIMED_OUT
     except Stopped:
         _end(child)
         raise
     # What it left in the background may hold its output open; the task itself has ended.
     listener.join(GRACE if code else 5.0)
+    now = at_limits()
+    if now[1] > refused:
+        record.say(f"It was refused processes and threads beyond its limit (tasks_max) of {group_says('pids', 'pids.max')}.")
+    if now[0] > killed:
+        limit = group_says("memory", "memory.max", "memory.limit_in_bytes")
+        record.say(f"It was killed: it took more memory than its limit (memory_max) of {limit} bytes.")
+        # What was killed did not do its work, though the rest may say that all went well.
+        code = code or 128 + signal.SIGKILL
     return ("ok", 0) if code == 0 else ("failed", code if code > 0 else 128 - code)
+
+
+def at_limits() -> tuple[int, int]:
+    """How often something in this process's group was killed for want of memory, and how often it was refused a process; 0 where nothing tells."""
+    return _count("memory", "oom_kill", "memory.events", "memory.oom_control"), _count("pids", "max", "pids.events")
+
+
+def _count(kind: str, event: str, *files: str) -> int:
+    return int(dict(line.split() for line in group_says(kind, *files).splitlines()).get(event, 0))
+
+
+def group_says(kind: str, *files: str) -> str:
+    """The first of these files that this process's group has, in the second version of control groups or the first; empty if it has none."""
+    for line in OWN_GROUP.read_text().splitlines():
+        _number, kinds, path = line.split(":", 2)
+        if not kinds or kind in kinds.split(","):
+            for file in files:
+                with contextlib.suppress(OSError):
+                    return (GROUPS / kinds / path.lstrip("/") / file).read_text().strip()
+    return ""
 
 
 def _as(user: str) -> dict[str, Any]:

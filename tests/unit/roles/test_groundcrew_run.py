@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import runpy
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,12 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, name: str, *command: str, timeout: float = 30) -> subprocess.Popen[str]:
+    def start(self, name: str, *command: str, timeout: float = 30, more: Sequence[str] = ()) -> subprocess.Popen[str]:
         options = ["--name", name, "--timeout", str(timeout), "--user", getpass.getuser(), "--records", str(self.folder), "--lock", str(self.folder / "lock")]
-        return subprocess.Popen([sys.executable, str(PROGRAM), *options, "--", *command], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen([sys.executable, str(PROGRAM), *options, *more, "--", *command], stdout=subprocess.PIPE, text=True)
 
-    def run(self, name: str, *command: str, timeout: float = 30) -> int:
-        process = self.start(name, *command, timeout=timeout)
+    def run(self, name: str, *command: str, timeout: float = 30, more: Sequence[str] = ()) -> int:
+        process = self.start(name, *command, timeout=timeout, more=more)
         process.communicate(timeout=60)
         return process.returncode
 
@@ -91,6 +93,55 @@ def test_one_at_a_time(runner: Runner) -> None:
     assert runner.record("b")["waited"] > 0.3
     assert runner.record("b")["started"] >= runner.record("a")["started"] + 1
     first.communicate(timeout=5)
+
+
+def test_what_only_reads_runs_beside_another(runner: Runner) -> None:
+    other = runner.start("verify", "sleep", "60")
+    runner.wait_until_it_runs("verify")
+    assert runner.run("report", "true", more=["--beside"]) == 0
+    assert other.poll() is None and runner.record("report")["waited"] < 1
+    other.terminate()
+    other.communicate(timeout=30)
+
+
+def test_waiting_ends_and_the_record_names_who_was_waited_for(runner: Runner) -> None:
+    assert runner.run("report", "true") == 0
+    good = runner.record("report")["last_ok"]
+    other = runner.start("verify", "sleep", "60")
+    runner.wait_until_it_runs("verify")
+    assert runner.run("report", "touch", str(runner.folder / "ran"), more=["--wait", "0.5"]) == 124
+    record = runner.record("report")
+    assert (record["outcome"], record["failures"], record["last_ok"]) == ("timed out", 1, good)
+    assert record["lines"] == ["Not started: verify still ran after 0.5 s."] and record["waited"] >= 0.5
+    assert other.poll() is None and not (runner.folder / "ran").exists()
+    other.terminate()
+    other.communicate(timeout=30)
+    # It was asked to wait, not to hurry.
+    assert runner.run("report", "sleep", "1", more=["--wait", "0.5"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        ("0::/system.slice/a.service", {"system.slice/a.service/memory.events": "low 0\noom 2\noom_kill 1\n", "system.slice/a.service/pids.events": "max 3\n"}),
+        (
+            "9:name=systemd:/a.service\n8:pids:/a.service\n4:memory:/a.service\n0::/a.service",
+            {"memory/a.service/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "pids/a.service/pids.events": "max 3\n"},
+        ),
+        ("0::/", {}),
+    ],
+    ids=["second version", "first version", "none"],
+)
+def test_what_the_kernel_counts_at_limits_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: str, files: dict[str, str]) -> None:
+    program = runpy.run_path(str(PROGRAM))
+    (tmp_path / "own").write_text(groups)
+    for name, content in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(content)
+    found = program["at_limits"]
+    monkeypatch.setitem(found.__globals__, "GROUPS", tmp_path / "groups")
+    monkeypatch.setitem(found.__globals__, "OWN_GROUP", tmp_path / "own")
+    assert found() == ((1, 3) if files else (0, 0))
 
 
 def test_run_that_never_ended_counts_as_a_failure(runner: Runner) -> None:
