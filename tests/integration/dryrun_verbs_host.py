@@ -73,7 +73,9 @@ def maintenance(chance: Random) -> dict[str, Any]:
         "command": ["echo", "${CREDENTIALS_DIRECTORY}/name"],
         "calendar": chance.choice(FAR),
     }
-    more = maybe(chance, randomized_delay=["5min"], persistent=[False], timeout=[60], environment=[{"WORD": "two words"}], memory_max=["64M"], wait=[60], beside=[True])
+    more = maybe(
+        chance, randomized_delay=["5min"], persistent=[False], timeout=[60], environment=[{"WORD": "two words"}], memory_max=["64M"], wait=[60], beside=[True]
+    )
     tasks = [{**speaks, **more, **maybe(chance, user=["nobody"])}, {**points, "credentials": [{"name": "name", "path": "/etc/hostname"}]}]
     idle = {"name": "idles", "description": "Do nothing", "command": ["true"], "calendar": chance.choice(FAR)}
     logs = {"paths": ["/var/log/nowhere/*.gz"], "bucket": "logs", "access_key": "a", "secret_key": "b"}
