@@ -157,10 +157,14 @@ def test_docker_keeps_what_others_configure_and_gives_back_what_is_not_declared_
 
 @pytest.mark.slow
 def test_docker_configuration_that_cannot_be_read_is_not_lost(world: World) -> None:
-    world.say("cd /etc/docker && cp -p daemon.json kept && echo '{\"labels\": [' > daemon.json")
-    refused = world.run("groundcrew.ops.docker_engine")
-    assert not refused.changed and "Make it JSON, or remove it. Nothing was changed." in str(refused.failed)
-    world.say("cd /etc/docker && mv kept daemon.json")
+    world.say("cp -p /etc/docker/daemon.json /root/kept")
+    for damaged in ('{"labels": [', "[1]"):
+        world.say(f"echo {shlex.quote(damaged)} > /etc/docker/daemon.json")
+        refused = world.run("groundcrew.ops.docker_engine")
+        assert not refused.changed and "Make it JSON, or remove it. Nothing was changed." in str(refused.failed)
+    world.say("truncate --size 0 /etc/docker/daemon.json")
+    assert world.run("groundcrew.ops.docker_engine").rc == 0 and daemon(world)["log-driver"] == "json-file"
+    world.say("mv /root/kept /etc/docker/daemon.json")
 
 
 @pytest.mark.slow
