@@ -120,3 +120,15 @@ def test_what_comes_later_or_adds_to_it_overrules_nothing(host: Accessed) -> Non
         assert again.rc == 0 and not again.changed
     finally:
         host.say(f"rm {later}")
+
+
+def test_what_is_declared_no_longer_goes(host: Accessed) -> None:
+    shop, office = ({"name": name, "paths": [f"/var/log/{name}/*.log"]} for name in ("shop", "office"))
+    servers = "cat /etc/systemd/timesyncd.conf.d/10-groundcrew-timesyncd.conf"
+    before = host.main("--user", "root", host_users=[host.olive], host_time_sync=True, host_time_servers=["192.0.2.1"], host_logrotate=[shop, office])
+    assert before.rc == 0 and "NTP=192.0.2.1" in host.say(servers), before.failed
+    fewer: dict[str, Any] = {"host_users": [host.olive], "host_time_sync": True, "host_logrotate": [shop]}
+    foretold, done, again = (host.main("--user", "root", *options, **fewer) for options in (["--check"], [], []))
+    assert foretold.rc == done.rc == again.rc == 0 and foretold.changed == done.changed and not again.changed, done.failed
+    assert "NTP" not in host.say(servers) and host.say("ls /etc/logrotate.d").split().count("groundcrew-shop") == 1
+    assert "groundcrew-office" not in host.say("ls /etc/logrotate.d")
