@@ -16,12 +16,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import yaml
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._digitalocean import balancer, certificate, creation, resource
 from tests.integration import do_tls
 from tests.integration.do_inprocess import Account
 
 Arguments = dict[str, Any]
+TASKS = Path(__file__).parents[2] / "inventories" / "tasks"
 ANY = {"addresses": ["0.0.0.0/0"]}
 HTTP = {"entry_protocol": "http", "entry_port": 80, "target_protocol": "http", "target_port": 8080}
 HTTPS = {**HTTP, "entry_protocol": "https", "entry_port": 443, "certificate": "shop"}
@@ -377,6 +379,17 @@ def test_a_droplet_is_taken_out_and_put_in_again(furnished: Account, membership:
     assert furnished.both("do_load_balancer_member", place)["load_balancer_member"]["member"]
     assert balancer_of(furnished)["droplet_ids"] == [first, second]
     assert furnished.both("do_load_balancer_member", {**place, "droplet": str(second), "state": "absent", "remaining": 0})["changed"]
+
+
+def test_the_tasks_of_the_example_take_a_droplet_out_and_put_it_in(furnished: Account) -> None:
+    furnished.both("do_load_balancer", {"name": "lb", **BALANCER, "tag": "web"})
+    first, second = droplets(furnished)
+    names = {"{{ patch_load_balancer }}": "lb", "{{ inventory_hostname }}": "web-1"}
+    for file, left in (("out-of", [second]), ("into", [first, second])):
+        [task] = yaml.safe_load((TASKS / f"{file}-load-balancer.yml").read_text())
+        arguments = {key: names.get(value, value) for key, value in task["groundcrew.ops.do_load_balancer_member"].items()}
+        assert furnished.module("do_load_balancer_member", {**arguments, "drain_seconds": 0})["changed"]
+        assert balancer_of(furnished)["droplet_ids"] == left
 
 
 @pytest.mark.parametrize("wrong", [{"load_balancer": "lbb"}, {"droplet": "web-11"}])

@@ -74,7 +74,9 @@ def test_a_hook_that_fails_for_one_of_several_says_for_which(host: Host) -> None
     hook = host.work / "loop.yml"
     told_why = {"name": "Take it out", "ansible.builtin.command": "sh -c 'echo {{ item }} has no such member >&2; test {{ item }} = one'"}
     hook.write_text(json.dumps([{**told_why, "loop": ["one", "two"], "changed_when": False}]))
-    message = told(host.patch(host_reboot="always", host_before_patch=str(hook)))
+    failed = host.patch(host_reboot="always", host_before_patch=str(hook))
+    message = told(failed)
+    assert f"{NAME} is patched under traffic" not in failed.output and "no address is asked: host_health_urls is empty" in failed.output
     assert '"Take it out" failed: two: ' in message and "two has no such member" in message and "one has" not in message
     host.say(f"rm {RECORD}")
 
@@ -111,9 +113,11 @@ def test_addresses_are_named_with_status_or_error(message: str) -> None:
 
 
 def test_what_was_released_meanwhile_does_not_block_the_next_run(host: Host, message: str) -> None:
+    assert {"name": "shop-a-api-1", "service": "shop/api", "well": True} in json.loads(host.say(f"cat {RECORD}"))["containers"]
     host.say("systemctl disable --quiet broken.service; systemctl reset-failed; touch /run/well; docker start once >/dev/null")
     host.say("docker stop --time=1 shop-a-api-1 >/dev/null")
     host.start("shop-b-api-1", "--restart=unless-stopped", of_slot("b"))
     again = host.patch(host_reboot="never", host_health_urls=["http://127.0.0.1:8080/"])
     assert again.rc == 0, again.failed
+    assert f"{NAME} is patched under traffic" in again.output and "no address is asked" not in again.output
     assert host.say(f"ls {RECORD} 2>/dev/null || true") == "" and not host.patch(host_reboot="never").changed
