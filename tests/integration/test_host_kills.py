@@ -161,6 +161,12 @@ def test_a_run_that_goes_by_files_alone_leaves_half_of_it_undone(modules: Host) 
 # Roles: what they have in force is asked of what runs.
 
 ENGINE = "docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}} {{.RegistryConfig.Mirrors}}'"
+# A container's clock is that of the machine below, which servers that are none leave alone.
+START_CLOCK = """set -e; cd /etc/systemd/system; mkdir systemd-timesyncd.service.d
+printf '[Unit]\\nConditionVirtualization=\\n' > systemd-timesyncd.service.d/container.conf
+systemctl unmask --quiet systemd-timesyncd; systemctl daemon-reload; systemctl start systemd-timesyncd
+"""
+ASKED_FOR_THE_TIME = "timedatectl show-timesync --property=SystemNTPServers --value"
 SEEN_BY_JOURNAL = "journalctl --unit=systemd-journald --output=cat --grep='^(System|Runtime) Journal .* max ' | tail --lines=1"
 
 
@@ -182,16 +188,43 @@ def test_the_engine_has_what_a_killed_run_has_written(host: Killable) -> None:
 
 
 def test_the_host_has_in_force_what_a_killed_run_has_written(host: Killable) -> None:
-    before = {"host_journal_max_use": "80M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 50}}
+    def in_force() -> list[str]:
+        return [host.say(how).strip() for how in (SEEN_BY_JOURNAL, "sysctl -n net.ipv4.tcp_fin_timeout", ASKED_FOR_THE_TIME, "locale --all-locales")]
+
+    before = {"host_journal_max_use": "80M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 50}, "host_time_servers": ["192.0.2.1"]}
     made = host.run(main("host"), before)
     assert made.rc == 0, made.failed
-    assert "max 80M" in host.say(SEEN_BY_JOURNAL)
+    host.say(START_CLOCK)
+    old = in_force()
+    assert "max 80M" in old[0] and old[1:3] == ["50", "192.0.2.1"]
 
-    after = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_locale": "en_US.UTF-8"}
+    after = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_time_servers": ["192.0.2.2"], "host_locale": "en_US.UTF-8"}
     host.kill("host", "Look for the locale", after)
     host.kill("host", "Look for configurations that are newer than the services that read them", after | {"host_locale": "C.UTF-8"})
-    assert "max 80M" in host.say(SEEN_BY_JOURNAL) and host.say("sysctl -n net.ipv4.tcp_fin_timeout") == "50\n"
-    assert "en_US.utf8" not in host.say("locale --all-locales")
+    assert in_force() == old
     assert host.finish("host", after) == {"Set the locale", "Generate the locale", "Have services read their configuration"}
-    assert "max 70M" in host.say(SEEN_BY_JOURNAL) and host.say("sysctl -n net.ipv4.tcp_fin_timeout") == "45\n"
-    assert "en_US.utf8" in host.say("locale --all-locales")
+    new = in_force()
+    assert "max 70M" in new[0] and new[1:3] == ["45", "192.0.2.2"] and "en_US.utf8" in new[3]
+
+
+def test_the_proxy_has_read_what_a_killed_run_has_written(host: Killable) -> None:
+    shop, other = ({"name": name, "slots": {"a": first, "b": first + 100}, "port": port} for name, first, port in (("shop", 20000, 80), ("other", 20200, 8081)))
+    made = host.run(main("proxy"), {"proxy_applications": [shop]})
+    assert made.rc == 0, made.failed
+    both = {"proxy_applications": [shop, other]}
+    look = "Look whether an earlier run has left HAProxy or systemd with what they had read before"
+    host.say("echo >> /etc/systemd/system/haproxy.service.d/groundcrew-reload.conf && systemctl daemon-reload")
+    host.kill("proxy", look, both)
+    listens, reads = "ss -Hltn sport = :8081", "systemctl show --property=NeedDaemonReload --value haproxy"
+    assert not host.say(listens) and host.say(reads) == "yes\n"
+    assert host.finish("proxy", both) == {look, "Reload HAProxy"}
+    assert host.say(listens) and host.say(reads) == "no\n"
+
+
+def test_the_packages_of_a_source_that_a_killed_run_has_added_are_found(cloud: Any, tmp_path: Path) -> None:
+    with droplet(cloud, "kills-12", "debian-12-x64") as address:
+        host = Killable("kills-12", address, cloud.cloud.ssh_key, tmp_path, {})
+        install = "Install Docker Engine, Compose and Buildx"
+        host.kill("docker_engine", install, {})
+        assert not host.say("apt-cache policy docker-buildx")
+        assert install in host.finish("docker_engine", {})
