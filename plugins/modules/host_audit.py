@@ -46,6 +46,10 @@ options:
     type: list
     elements: dict
     default: []
+  firewall:
+    description:
+      - The rules of the firewall that are declared, as nft reads them. Without it, changed ones cannot be told.
+    type: str
   sysctl:
     description:
       - The kernel parameters that are declared, with their values.
@@ -109,6 +113,7 @@ SPEC = {
     "sudoers": {"type": "list", "elements": "str"},
     "ports": {"type": "list", "elements": "str"},
     "firewall_allow": {"type": "list", "elements": "dict", "default": []},
+    "firewall": {"type": "str"},
     "sysctl": {"type": "dict"},
     "certificates": {"type": "list", "elements": "path", "default": []},
     "max_percent": {"type": "int", "default": 85},

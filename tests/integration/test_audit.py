@@ -13,7 +13,10 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit, audit_engine
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import audit as release
-from tests.integration.release_host import FOLDER, ReleaseHost
+from tests.integration.release_host import FOLDER, ROOT, ReleaseHost
+from tests.load.patch_fleet import PUBLISH
+
+TEMPLATES = ROOT / "roles/host/templates"
 
 HOST = "groundcrew.ops.host"
 ENGINE = "groundcrew.ops.docker_engine"
@@ -25,7 +28,6 @@ OLIVE = {"name": "olive", "keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMJx1bRy
 ELSEWHERE = {
     "host.swap",
     "host.core_dumps",
-    "host.security_updates",
     "docker_engine.seccomp",
     "docker_engine.tcp_socket",
     "docker_engine.packet_filter",
@@ -41,11 +43,8 @@ install -d -m 700 -o olive /home/olive/.ssh; echo 'ssh-ed25519 AAAA olive' > /ho
 chown olive /home/olive/.ssh/authorized_keys; chmod 600 /home/olive/.ssh/authorized_keys
 echo 'olive ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/audit; chmod 0440 /etc/sudoers.d/audit
 which nft openssl > /dev/null || apt-get -qq install --no-install-recommends nftables openssl > /dev/null
-mkdir -p /etc/groundcrew/firewall
-printf '%s\n' 'table inet groundcrew' 'delete table inet groundcrew' 'table inet groundcrew {' 'chain arriving {' \
-  'type filter hook input priority 0; policy drop;' 'iifname "lo" accept' 'ct state established,related accept' 'tcp dport 22 accept' '}' '}' \
-  > /etc/groundcrew/firewall/rules.nft
-nft -f /etc/groundcrew/firewall/rules.nft; systemctl -q enable nftables.service
+systemctl -q enable nftables.service
+apt-get -qq install gc-demo=1 > /dev/null; rm -f /run/reboot-required /run/reboot-required.pkgs
 echo 'APT::Periodic::Update-Package-Lists "1"; APT::Periodic::Unattended-Upgrade "1";' > /etc/apt/apt.conf.d/99audit
 systemctl unmask -q apt-daily.timer apt-daily-upgrade.timer; touch /var/lib/apt/daily_lock; systemctl start apt-daily.timer apt-daily-upgrade.timer
 mkdir -p /var/lib/apt/periodic /etc/systemd/journald.conf.d; touch /var/lib/apt/periodic/update-success-stamp
@@ -63,8 +62,8 @@ printf '%s\n' 'PermitRootLogin yes' 'PasswordAuthentication yes' 'KbdInteractive
 useradd -m -s /bin/bash mallory; passwd -q -d mallory; useradd -M -o -u 0 toor
 mkdir /home/mallory/.ssh; chmod 777 /home/mallory/.ssh
 echo 'mallory ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/audit; chmod 0666 /etc/sudoers.d/audit
-sed -i 's/dport 22/dport 2222/' /etc/groundcrew/firewall/rules.nft
-nft 'add chain inet groundcrew arriving { policy accept; }'; systemctl -q disable nftables.service
+sed -i 's/counter drop/counter accept/' /etc/groundcrew/firewall/rules.nft
+nft -f /etc/groundcrew/firewall/rules.nft; systemctl -q disable nftables.service
 systemd-run -q --unit=listener python3 -m http.server 8099 --directory /etc/groundcrew/firewall
 echo 'APT::Periodic::Update-Package-Lists "0"; APT::Periodic::Unattended-Upgrade "0";' > /etc/apt/apt.conf.d/99audit
 systemctl -q mask --now apt-daily.timer apt-daily-upgrade.timer
@@ -83,12 +82,45 @@ chmod 666 /var/run/docker.sock; usermod -aG docker olive
 AFTERWARDS = r"""
 rm -f /etc/ssh/sshd_config.d/00-audit.conf /etc/sudoers.d/audit /etc/apt/apt.conf.d/99audit /etc/systemd/journald.conf.d/99-audit.conf
 systemctl stop chrony auditd; rm -f /etc/systemd/system/chrony.service /etc/systemd/system/auditd.service
-rm -rf /etc/groundcrew/firewall /etc/groundcrew/audit.json /etc/open /etc/audit.pem /run/reboot-required /run/reboot-required.pkgs
+rm -f /etc/apt/apt.conf.d/98audit /etc/apt/sources.list.d/security-demo.list
+rm -rf /srv/security /etc/groundcrew/firewall /etc/groundcrew/audit.json /etc/open /etc/audit.pem /run/reboot-required /run/reboot-required.pkgs
 nft delete table inet groundcrew; umount /mnt/small; systemctl stop listener; systemctl daemon-reload; systemctl reset-failed
 userdel -r mallory; userdel -f toor; userdel -r olive
 [ -e /root/status ] && mv /root/status /var/lib/dpkg/status; [ -e /root/daemon.json ] && mv /root/daemon.json /etc/docker/daemon.json
-chmod 660 /var/run/docker.sock; systemctl -q mask --now apt-daily.timer apt-daily-upgrade.timer; docker rm -f audit-good audit-bad; true
+chmod 660 /var/run/docker.sock; systemctl -q mask --now apt-daily.timer apt-daily-upgrade.timer; docker rm -f audit-good audit-bad
+apt-get -qq purge gc-demo; true
 """
+
+
+# What apt knows of is one security archive, which has a package. Then it has an upgrade of it that needs a package more, as each new kernel of Debian's does.
+ONE_ARCHIVE = """set -e
+printf '%s\\n' 'Dir::Etc::sourcelist "/etc/apt/sources.list.d/security-demo.list";' 'Dir::Etc::sourceparts "-";' 'APT::Get::List-Cleanup "0";' \\
+  > /etc/apt/apt.conf.d/98audit
+apt-get -qq update
+"""
+FIREWALL: dict[str, Any] = {"host_firewall": True, "host_firewall_allow": [{"name": "web", "ports": ["80", "443"]}]}
+RULES = "/etc/groundcrew/firewall/rules.nft"
+# Rules that are in force and were not declared, and the reverse; membership of lines would not tell the first two.
+CHANGED = {
+    "add rule inet groundcrew routed ct status dnat accept": "not declared in chain routed: ct status dnat accept",
+    "add rule inet groundcrew wanted counter drop": "not declared in chain wanted: counter drop",
+    "flush chain inet groundcrew container": "missing in chain container: counter drop",
+}
+
+
+def published(host: ReleaseHost, *arguments: str) -> None:
+    """The host's security archive offers gc-demo at a version, which may need a package more."""
+    host.ssh(f"sh -s {' '.join(arguments)}", stdin=PUBLISH)
+    host.ssh(ONE_ARCHIVE)
+
+
+def firewalled(host: ReleaseHost) -> None:
+    """The rules as the role writes and loads them."""
+    rules = {"dest": RULES, "content": f"{{{{ lookup('ansible.builtin.template', '{TEMPLATES}/firewall.nft.j2') }}}}", "mode": "0644"}
+    host.ssh(f"mkdir -p {RULES.rpartition('/')[0]}")
+    written = host.play({"ansible.builtin.copy": rules}, **FIREWALL, host_firewall_ssh_from=[], host_firewall_rules=[], __host_sshd_ports=["22"])
+    assert not written.failed, written.message
+    host.ssh(f"nft -f {RULES}")
 
 
 def audited(host: ReleaseHost, *roles: str, **variables: Any) -> dict[str, set[str]]:
@@ -118,11 +150,14 @@ def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: Rele
     # Operators are where they are; a host's clock is compared with the time there, whatever the zone.
     monkeypatch.setitem(host.env, "TZ", "Asia/Tokyo")
     try:
+        published(host, "1")
         host.ssh(GOOD)
+        firewalled(host)
         host.ssh("systemctl reset-failed")
-        good = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": somaxconn}, **engine)
+        good = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": somaxconn}, **engine, **FIREWALL)
+        published(host, "2", "gc-demo-more")
         host.ssh(f"bash -c {_quoted(BAD)}")
-        bad = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": "1"}, **engine)
+        bad = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": "1"}, **engine, **FIREWALL)
         symptoms = host.play(HOST, verb="diagnose")
         bad["fail"] |= {"host.clock_skew"} if ahead(host, 120) == "fail" else set()
     finally:
@@ -135,6 +170,32 @@ def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: Rele
     named = {name for name, each in found.items() if each["verdict"] == "fail"}
     assert not symptoms.failed and {"diagnose.host.disk", "diagnose.host.inodes", "diagnose.host.units"} <= named
     assert "broken.service" in found["diagnose.host.units"]["evidence"] and "/mnt/small" in found["diagnose.host.inodes"]["evidence"]
+
+
+def test_rules_that_were_changed_are_named_with_their_chain(host: ReleaseHost) -> None:
+    """An accept in another chain, a line that is there twice, a drop that is gone; a file that was edited, and one that is loaded."""
+    host.ssh("which nft > /dev/null || apt-get -qq install --no-install-recommends nftables > /dev/null")
+
+    def told() -> str:
+        ran = host.play(HOST, verb="audit", **NEVER, **FIREWALL)
+        assert not ran.failed, ran.message
+        found = next(task["ansible_facts"]["host_result"]["findings"] for task in ran.tasks if "host_result" in task.get("ansible_facts", {}))
+        rules = next(each for each in found if each["id"] == "host.firewall_rules")
+        assert (rules["verdict"] == "pass") is (rules["evidence"] == "In force, and after a reboot, is what is declared."), rules
+        return str(rules["evidence"])
+
+    try:
+        firewalled(host)
+        assert told().startswith("In force")
+        host.ssh("".join(f"nft {_quoted(command)};" for command in CHANGED))
+        said = told()
+        assert [each for each in CHANGED.values() if each not in said] == [], said
+        host.ssh(f"nft -f {RULES}; sed -i 's/443/8443/' {RULES}")
+        assert "after a reboot, not declared in chain wanted: tcp dport { 80, 8443 } accept" in told()
+        host.ssh(f"nft -f {RULES}")
+        assert told().startswith("missing in chain wanted: tcp dport { 80, 443 } accept")
+    finally:
+        host.ssh(AFTERWARDS, check=False)
 
 
 GOOD_FLAGS = (

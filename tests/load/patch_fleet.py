@@ -90,15 +90,18 @@ class Fleet:
             yield report
 
 
-# A package with nothing in it but a wish to reboot, in an archive that says it is Debian's security archive.
+# VERSION [MORE]: a package with nothing in it but a wish to reboot, in an archive that says it is Debian's security archive. It may depend on one more.
 PUBLISH = """set -eu
 mkdir -p /srv/security /tmp/gc-demo/DEBIAN && cd /srv/security
 printf 'Package: gc-demo\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody <nobody@example.com>\\nDescription: a wish\\n' $1 > /tmp/gc-demo/DEBIAN/control
+[ -z "${2:-}" ] || echo "Depends: $2" >> /tmp/gc-demo/DEBIAN/control
 printf '#!/bin/sh\\ntouch /run/reboot-required\\necho gc-demo >> /run/reboot-required.pkgs\\n' > /tmp/gc-demo/DEBIAN/postinst
 chmod 755 /tmp/gc-demo/DEBIAN/postinst
 dpkg-deb --build --root-owner-group /tmp/gc-demo gc-demo_$1.deb > /dev/null
 { cat /tmp/gc-demo/DEBIAN/control
-  printf 'Filename: ./gc-demo_%s.deb\\nSize: %s\\nSHA256: %s\\n' $1 $(stat -c %s gc-demo_$1.deb) $(sha256sum gc-demo_$1.deb | cut -d' ' -f1); } > Packages
+  printf 'Filename: ./gc-demo_%s.deb\\nSize: %s\\nSHA256: %s\\n' $1 $(stat -c %s gc-demo_$1.deb) $(sha256sum gc-demo_$1.deb | cut -d' ' -f1)
+  [ -z "${2:-}" ] || { echo; sed "s/^Package: .*/Package: $2/; /^Depends:/d" /tmp/gc-demo/DEBIAN/control; echo 'Filename: ./none.deb'; echo 'Size: 1'; }
+} > Packages
 . /etc/os-release
 printf 'Origin: Debian\\nLabel: Debian-Security\\nSuite: stable-security\\nCodename: %s-security\\nSHA256:\\n %s %s Packages\\n' \\
   $VERSION_CODENAME $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) > Release

@@ -140,9 +140,9 @@ def firewall(filters: Sequence[tuple[str, bool]]) -> Told:
     return bool(closing), f"{', '.join(closing)} drops the rest." if closing else f"None of {len(filters)} filters of what arrives drops the rest."
 
 
-@check("high", "The firewall's rules in force are exactly the declared ones", "systemctl reload groundcrew-firewall.service, and find out who changed them.")
+@check("high", "The firewall's rules in force are exactly the declared ones", f"{ROLE} Find out who changed them.")
 def firewall_rules(firewall_drift: Sequence[str]) -> Told:
-    return nothing_of(list(firewall_drift), "In force is what the file says.")
+    return nothing_of(list(firewall_drift), "In force, and after a reboot, is what is declared.")
 
 
 @check("critical", "The firewall comes back with the host", "Run the role host with host_firewall: true.")

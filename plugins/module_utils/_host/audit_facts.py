@@ -11,7 +11,7 @@ import pwd
 import re
 import ssl
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ansible_collections.groundcrew.ops.plugins.module_utils._core.command impor
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.wait import Clock
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit
+from ansible_collections.groundcrew.ops.plugins.module_utils._host.firewall import filters, rules_changed
 
 DAY = 86400.0
 TIMEOUT = 20.0
@@ -27,6 +28,7 @@ SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
 # A user's processes run what lies here, or root reads it.
 SYSTEM = ("etc", "usr/local", "opt", "root", "var/spool/cron")
 RULES = "/etc/groundcrew/firewall/rules.nft"
+LIST_RULES = "nft --stateless list table inet groundcrew"
 FILES_AT_MOST = 50000
 CREDENTIALS = (
     "etc/shadow",
@@ -67,7 +69,7 @@ class Host:
             "sudoers": lambda: list(self.sudoers()),
             "sudoers_files": lambda: self.loose(["etc/sudoers", "etc/sudoers.d/*"], 0o337),
             "filters": lambda: filters(json.loads(self.say("nft", "--json", "list", "ruleset"))["nftables"]),
-            "firewall_drift": self.firewall_drift,
+            "firewall_drift": lambda: self.firewall_drift(params["firewall"]),
             "firewall_units": lambda: {unit: self.word("systemctl", "is-enabled", unit) for unit in audit.FIREWALLS},
             "listening": self.listening,
             "apt_periodic": self.apt_periodic,
@@ -91,8 +93,10 @@ class Host:
             "certificate_days": lambda: {name: self.certificate_days(name) for name in params["certificates"]},
         }
         limits = ("max_percent", "max_lists_days", "max_skew_seconds", "min_certificate_days")
+        told = gather(readers)
         return {
-            **gather(readers),
+            **told,
+            "firewall_drift": declared(told["firewall_drift"], "host_firewall"),
             **{name: params[name] for name in limits},
             "declared_users": declared(params["users"], "host_users"),
             "declared_sudoers": declared(params["sudoers"], "host_users"),
@@ -174,14 +178,18 @@ class Host:
                 found.append(f"{self._named(path)} has mode {stat.S_IMODE(seen.st_mode):04o}")
         return found
 
-    def firewall_drift(self) -> list[str]:
-        """Loaded into a network of its own, which nobody uses and which ends with the command, the file tells what should be in force."""
-        if not (self._root / RULES.lstrip("/")).exists():
-            raise OpsError("no firewall of the role host is declared")
-        table = "nft --stateless list table inet groundcrew"
-        should = self.say("unshare", "--net", "sh", "-c", f"nft --file {RULES} && {table}").splitlines()
-        there = self._runner.run(table.split(), timeout=TIMEOUT, check=False).stdout.splitlines()
-        return [f"not declared: {line.strip()}" for line in there if line not in should] + [f"missing: {line.strip()}" for line in should if line not in there]
+    def firewall_drift(self, declared_rules: str | None) -> list[str] | None:
+        """What is in force, and what a reboot would load, beside what is declared; None when nothing is."""
+        if declared_rules is None:
+            return None
+        should = self._loaded("-", declared_rules)
+        drift = rules_changed(should, self._runner.run(LIST_RULES.split(), timeout=TIMEOUT, check=False).stdout)
+        at_boot = rules_changed(should, self._loaded(RULES) if (self._root / RULES.lstrip("/")).exists() else "")
+        return drift + [f"after a reboot, {each}" for each in at_boot if each not in drift]
+
+    def _loaded(self, file: str, rules: str | None = None) -> str:
+        """Rules as nft lists them, loaded into a network of its own that nobody uses and that ends with the command."""
+        return self._runner.run(["unshare", "--net", "sh", "-c", f"nft --file {file} && {LIST_RULES}"], stdin=rules, timeout=TIMEOUT).stdout
 
     def listening(self) -> list[str]:
         """Ports that others reach: ``tcp/22 (sshd)``. Docker's published ports are a process of its own, or a rule that is the engine's."""
@@ -200,9 +208,9 @@ class Host:
         return dict(found)
 
     def pending_security(self) -> list[str]:
-        """A simulation takes no lock."""
-        lines = self.say("apt-get", "--simulate", "--quiet", "--option", "Debug::NoLocking=1", "upgrade").splitlines()
-        return [line.split()[1] for line in lines if line.startswith("Inst ") and re.search(r"-security|Debian-Security", line)]
+        """Of what is installed. A simulation takes no lock. A new kernel is a package more, and kept back unless apt-get is told otherwise."""
+        lines = self.say("apt-get", "--simulate", "--quiet", "--option", "Debug::NoLocking=1", "--with-new-pkgs", "upgrade").splitlines()
+        return [line.split()[1] for line in lines if re.match(r"Inst \S+ \[.*(-security|Debian-Security)", line)]
 
     def lists_age_days(self) -> float:
         lists = [path.stat().st_mtime for path in self._root.glob("var/lib/apt/lists/*Release")]
@@ -278,31 +286,6 @@ class Host:
 
     def _named(self, path: Path) -> str:
         return f"/{path.relative_to(self._root)}"
-
-
-def filters(ruleset: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
-    """Each chain that filters what arrives, and whether it drops what no rule of it accepts."""
-    chains = {(each["chain"]["table"], each["chain"]["name"]): each["chain"] for each in ruleset if "chain" in each}
-    ends: dict[tuple[str, str], list[Any]] = {}
-    targets: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for rule in (each["rule"] for each in ruleset if "rule" in each):
-        place = (rule["table"], rule["chain"])
-        ends[place] = rule["expr"]  # the last one stays
-        if not any(_selects(word) for word in rule["expr"]):
-            targets.setdefault(place, []).extend((rule["table"], word[verb]["target"]) for word in rule["expr"] for verb in ("goto", "jump") if verb in word)
-
-    def drops(place: tuple[str, str], seen: tuple[tuple[str, str], ...] = ()) -> bool:
-        unconditional = {next(iter(word)) for word in ends.get(place, [{"": None}])} <= {"counter", "drop", "reject", "log"} and place in ends
-        return unconditional or any(drops(other, (*seen, place)) for other in targets.get(place, []) if other not in seen)
-
-    arriving = [place for place, chain in chains.items() if chain.get("hook") in ("input", "prerouting") and chain.get("type") == "filter"]
-    return [(f"{table} {name}", chains[table, name].get("policy") == "drop" or drops((table, name))) for table, name in arriving]
-
-
-def _selects(word: Mapping[str, Any]) -> bool:
-    """Whether a word of a rule leaves traffic out that is meant for this host."""
-    matched = word.get("match")
-    return matched is not None and not (isinstance(matched.get("left"), Mapping) and "fib" in matched["left"])
 
 
 def audit_host(params: Mapping[str, Any]) -> dict[str, Any]:
