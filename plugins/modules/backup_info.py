@@ -65,6 +65,10 @@ options:
         description: How old the newest proven backup may be.
         type: float
         default: 50
+      drill_days:
+        description: How long ago a restore may have been compared and equal last.
+        type: float
+        default: 100
       restore_minutes:
         description: How long the restore of the last drill may have taken.
         type: float

@@ -120,6 +120,7 @@ CONTROL_VERBS = [
     Verb("backup_repository", "verify", nothing, needs=BUCKET),
     Verb("backup_repository", "maintain", nothing, needs=BUCKET),
     Verb("backup_repository", "audit", nothing, needs=BUCKET),
+    Verb("backup_repository", "audit", never("backup_repository"), needs=BUCKET),
     Verb("droplet", "main", droplets, gives=FLEET),
     Verb("droplet", "audit", lambda chance: {**droplets(chance), "droplet_audit_fail_on": "never"}),
     Verb("droplet", "remove", nothing, takes=FLEET),

@@ -21,6 +21,8 @@ from tests.unit.plugins.module_utils._backup.shelf import DAY, stock
 
 ROLE = "groundcrew.ops.backup_repository"
 APP = Identity("postgresql", "1", "app")
+# The last drill on the shelf is three days old.
+DRILLS: dict[str, Any] = {"backup_repository_limits": {"drill_days": 2}}
 
 
 @pytest.mark.slow
@@ -32,6 +34,7 @@ def test_verify_maintain_and_audit(tmp_path: Path) -> None:
             "backup_repository_bucket": "vault",
             "backup_repository_signing_key": "0123456789abcdef",
             "backup_repository_databases": [{"database": "app", "keep": {"minimum": 1}}],
+            "backup_repository_audit_fail_on": "never",
         }
         inventory = tmp_path / "hosts.json"
         here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -62,6 +65,12 @@ def test_verify_maintain_and_audit(tmp_path: Path) -> None:
         store.put(left, b"left")
         late = ["backup.leftovers", "backup.newest_age", "backup.proven_age", "repository.encryption"]
         assert run("audit", that=wanted, expected=late).failed == ()
+        red = run("audit", backup_repository_audit_fail_on="high")
+        assert red.rc != 0 and "backup.proven_age" in red.failed[0][2]
+        waivers = [{"id": f"backup.{name}_age", "owner": "ann", "expires": "2999-01-01", "reason": "a test"} for name in ("newest", "proven")]
+        assert run("audit", backup_repository_audit_fail_on="high", backup_repository_audit_waivers=waivers).failed == ()
+        undrilled = ("backup_repository_result.findings | selectattr('id', 'eq', 'backup.drill_age') | map(attribute='verdict') | unique == [expected]",)
+        assert run("audit", that=undrilled, expected="pass").failed == run("audit", that=undrilled, expected="fail", **DRILLS).failed == ()
 
         foretold = run("maintain", check=True)
         assert len(list(store.listing(f"{policy.home('', APP)}{old}/"))) == 3, "a dry run removed it"

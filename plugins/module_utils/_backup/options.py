@@ -62,6 +62,7 @@ KEEP: dict[str, dict[str, Any]] = {
 LIMITS: dict[str, dict[str, Any]] = {
     "newest_hours": {"type": "float", "default": 26},
     "proven_hours": {"type": "float", "default": 50},
+    "drill_days": {"type": "float", "default": 100},
     "restore_minutes": {"type": "float", "default": 0},
 }
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +14,28 @@ from typing import Any
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import Check, Finding
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import PROVEN, Entry, Identity, Verification
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import HOUR, Decision
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retention import DAY, HOUR, Decision
 
 NEWEST = Check("backup.newest_age", "high", "There is a backup that is young enough", "Look why backups do not run any more: systemctl --failed, and failed/.")
 AGE = Check(
     "backup.proven_age", "critical", "There is a proven backup that is young enough", "Check the newest backup (verify), and read why the last check failed."
 )
 WHOLE = Check("backup.whole", "high", "Every backup is there as it was stored", "Find out what changed the objects, and make a new backup.")
+DRILL = Check(
+    "backup.drill_age", "high", "A restore was tried lately", "Start groundcrew-postgresql-drill.service or groundcrew-redis-drill.service, or run verify."
+)
 RESTORE = Check("backup.restore_time", "medium", "The last drill kept to its time", "Use more jobs or a faster host, or allow more time.")
 LEFT = Check("backup.leftovers", "low", "Nothing is left of runs that were killed", "Run backup or maintain: both remove what no run uses.")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How old backups may be, and how long a restore may take. 0 for no limit."""
+    """How old backups and the last drill may be, and how long a restore may take. 0 for no limit."""
 
     newest_hours: float = 26.0
     proven_hours: float = 50.0
+    # A quarter has 92 days at the most, and a drill may be late.
+    drill_days: float = 100.0
     restore_minutes: float = 0.0
 
 
@@ -87,7 +93,7 @@ def database(
         "orphan_bytes": sum(sum(found.objects.values()) for found in orphans.values()),
     }
     rows = [row(identity, entry, decided.get(entry.backup_id), drill, now) for entry in entries]
-    return {"line": line, "rows": rows, "findings": [finding.as_dict() for finding in _findings(line, entries, limits)]}
+    return {"line": line, "rows": rows, "findings": [finding.as_dict() for finding in _findings(line, entries, limits, now)]}
 
 
 def absent(identity: Identity, now: float) -> dict[str, Any]:
@@ -148,7 +154,7 @@ def _point(entries: Sequence[Entry], now: float) -> dict[str, Any] | None:
     }
 
 
-def _findings(line: Mapping[str, Any], entries: Sequence[Entry], limits: Limits) -> Iterator[Finding]:
+def _findings(line: Mapping[str, Any], entries: Sequence[Entry], limits: Limits, now: float) -> Iterator[Finding]:
     whom = subject(line)
     for check, point, hours in ((NEWEST, line["newest"], limits.newest_hours), (AGE, line["newest_proven"], limits.proven_hours)):
         if hours:
@@ -156,8 +162,12 @@ def _findings(line: Mapping[str, Any], entries: Sequence[Entry], limits: Limits)
             yield check.judge(whom, bool(point) and point["age_seconds"] <= hours * HOUR, f"{told}; the limit is {hours:g} hours")
     damaged = [f"{entry.backup_id}: {entry.problem}" for entry in entries if not entry.restorable]
     yield WHOLE.judge(whom, not damaged, "; ".join(damaged) or f"all {len(entries)} are")
+    drill = line["last_drill"]
+    if limits.drill_days:
+        days = (now - policy.seconds(drill["at"])) / DAY if drill else math.inf
+        ago = f"the last was at {drill['at']}, {days:.0f} days ago" if drill else "there was none"
+        yield DRILL.judge(whom, days <= limits.drill_days, f"{ago}; the limit is {limits.drill_days:g} days")
     if limits.restore_minutes:
-        drill = line["last_drill"]
         took = f"the drill of {drill['at']} took {drill['restore_seconds'] / 60:.1f} minutes" if drill else "there was no drill"
         verdict = drill["restore_seconds"] <= limits.restore_minutes * 60 if drill else None
         yield RESTORE.judge(whom, verdict, f"{took}; the limit is {limits.restore_minutes:g}")

@@ -66,8 +66,9 @@ def timestamp(seconds: float) -> str:
 
 
 def seconds(timestamp: str) -> float:
-    """Seconds since the epoch of an ISO 8601 time in UTC, to the second."""
-    return float(calendar.timegm(time.strptime(timestamp, "%Y-%m-%dT%H:%M:%SZ")))
+    """Seconds since the epoch of an ISO 8601 time in UTC, to the second; that of a record has milliseconds."""
+    whole, _point, _milliseconds = timestamp.partition(".")
+    return float(calendar.timegm(time.strptime(whole.removesuffix("Z") + "Z", "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def taken_at(entry: Entry) -> str:

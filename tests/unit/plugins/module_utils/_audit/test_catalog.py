@@ -15,7 +15,8 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit import policy
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Rule, Unread, declared, gather
-from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import ID, SEVERITIES
+from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import ID, SEVERITIES, Check
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import inspection, overview
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit as host
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit_engine
@@ -147,7 +148,7 @@ CASES: dict[str, tuple[Facts, Facts]] = {
     ),
     "host.sudoers_modes": ({"sudoers_files": []}, {"sudoers_files": ["/etc/sudoers.d/x has mode 0666"]}),
     "host.firewall": ({"filters": [("filter INPUT", False), ("groundcrew arriving", True)]}, {"filters": [("filter INPUT", False)]}),
-    "host.firewall_rules": ({"firewall_drift": []}, {"firewall_drift": ["not declared: tcp dport 6379 accept"]}),
+    "host.firewall_rules": ({"firewall_drift": []}, {"firewall_drift": ["not declared in chain wanted: tcp dport 6379 accept"]}),
     "host.firewall_at_boot": ({"firewall_units": {"nftables.service": "enabled"}}, {"firewall_units": {"nftables.service": "disabled"}}),
     "host.listening_ports": (
         {"listening": ["tcp/22 (sshd)"], "declared_ports": ["tcp/22"]},
@@ -339,7 +340,9 @@ def test_every_check_is_presentable() -> None:
 
 def test_the_documentation_names_every_check_with_its_severity() -> None:
     said = re.findall(r"^\| `([a-z0-9_.]+)` \| (\w+) \| (.+) \|$", (ROOT / "docs" / "operations" / "checks.md").read_text(), re.M)
-    assert {name: (severity, title) for name, severity, title in said} == {name: (rule.check.severity, rule.check.title) for name, rule in RULES.items()}
+    backups = [each for module in (inspection, overview) for each in vars(module).values() if isinstance(each, Check)]
+    checks = [*(rule.check for rule in RULES.values()), *backups]
+    assert backups and {name: (severity, title) for name, severity, title in said} == {each.id: (each.severity, each.title) for each in checks}
 
 
 def test_a_reader_that_fails_hides_nothing_of_the_others() -> None:

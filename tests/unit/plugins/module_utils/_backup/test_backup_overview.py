@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.model import finding
-from ansible_collections.groundcrew.ops.plugins.module_utils._backup import cli, overview, policy, report, upkeep
+from ansible_collections.groundcrew.ops.plugins.module_utils._backup import cli, options, overview, policy, report, upkeep
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.catalogue import Catalogue
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.model import Hold, Identity, Verification
 from ansible_collections.groundcrew.ops.plugins.module_utils._backup.retain import decide
@@ -80,7 +80,7 @@ def test_it_says_what_can_be_restored_to_when_how_long_it_takes_and_how_that_is_
         (0.5, 0.5, set()),
         (0.5, 3, {"backup.proven_age"}),
         (2, 2, {"backup.newest_age"}),
-        (9, None, {"backup.newest_age", "backup.proven_age"}),
+        (9, None, {"backup.newest_age", "backup.proven_age", "backup.drill_age"}),
     ],
 )
 def test_an_absent_success_is_a_finding(newest, proven, wrong):
@@ -89,6 +89,26 @@ def test_an_absent_success_is_a_finding(newest, proven, wrong):
         stock(shelf, APP, NOW - proven * DAY)
     stock(shelf, APP, NOW - newest * DAY, verdict="equal" if proven == newest else None)
     assert failing(look(shelf)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "verdict", "told"),
+    [
+        (99, 100, "pass", "99 days ago; the limit is 100"),
+        (101, 100, "fail", "101 days ago; the limit is 100"),
+        (None, 100, "fail", "there was none"),
+        (None, 0, None, ""),
+    ],
+)
+def test_a_drill_that_is_too_long_ago_is_a_finding(days, limit, verdict, told):
+    shelf = Shelf()
+    stock(shelf, APP, NOW - (days or 0) * DAY, verdict="equal" if days else None)
+    found = {one["id"]: one for one in look(shelf, overview.Limits(drill_days=limit))["findings"]}.get("backup.drill_age")
+    assert (found and found["verdict"]) == verdict and told in (found["evidence"] if found else "")
+
+
+def test_a_drill_is_expected_each_quarter_unless_it_is_said_otherwise():
+    assert overview.Limits().drill_days == options.LIMITS["drill_days"]["default"] == 100
 
 
 def test_damage_a_slow_drill_and_a_missing_drill_are_told():
@@ -105,7 +125,13 @@ def test_damage_a_slow_drill_and_a_missing_drill_are_told():
 
 
 def test_every_finding_has_the_shape_of_an_audit(seen):
-    assert [finding(one).id for one in seen["findings"]] == ["backup.newest_age", "backup.proven_age", "backup.whole", "backup.leftovers"]
+    assert [finding(one).id for one in seen["findings"]] == [
+        "backup.newest_age",
+        "backup.proven_age",
+        "backup.whole",
+        "backup.drill_age",
+        "backup.leftovers",
+    ]
 
 
 def test_the_table_survives_odd_names_and_reasons(seen):
