@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._audit.catalog import Catalog, Told, nothing_of
@@ -125,7 +126,7 @@ def authorized_keys_modes(key_files: Sequence[str]) -> Told:
 
 @check("high", "Only those who are declared become root without a password", "Declare it in host_users with sudo: true, or remove the line.")
 def sudo_without_password(sudoers: Sequence[tuple[str, str]], declared_sudoers: Sequence[str]) -> Told:
-    who = sorted({name for name, line in sudoers if "NOPASSWD" in line})
+    who = sorted({name for name, line in sudoers if re.search(r"NOPASSWD|^Defaults.*!\s*authenticate", line)})
     return nothing_of([f"{name} may, and is not declared" for name in who if name not in declared_sudoers], f"Declared: {', '.join(who) or 'nobody'}.")
 
 

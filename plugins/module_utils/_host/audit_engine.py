@@ -8,8 +8,10 @@ from __future__ import annotations
 import grp
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,15 @@ SOCKET = "/var/run/docker.sock"
 
 @check("critical", "The engine takes orders on its own socket alone", "Take tcp:// out of the daemon's hosts; reach it over SSH (docker -H ssh://…).")
 def tcp_socket(arguments: Sequence[str], daemon: Mapping[str, Any]) -> Told:
-    hosts = [each for each in [*arguments, *daemon.get("hosts", [])] if "tcp://" in each]
+    # What has no scheme is an address of TCP.
+    hosts = [each for each in [*_hosts(arguments), *daemon.get("hosts", [])] if each and not each.startswith(("unix://", "fd://"))]
     return nothing_of([f"it listens on {each}" for each in hosts], "It listens on no address.")
+
+
+def _hosts(arguments: Sequence[str]) -> list[str]:
+    """What -H and --host name, each in its two forms."""
+    found = [follows for option, follows in pairwise(arguments) if option in ("-H", "--host")]
+    return found + [given[1] for each in arguments if (given := re.match(r"(?:--host=|-H=?)(.+)", each))]
 
 
 @check("critical", "The engine's socket is not open to everybody", "chmod 0660 /var/run/docker.sock; chown root:docker.")

@@ -163,8 +163,12 @@ class Host:
         return wrong
 
     def sudoers(self) -> Iterator[tuple[str, str]]:
+        """Whom each line is about; a default that is not bound to names is everybody's."""
         for path in [self._root / "etc/sudoers", *sorted(self._root.glob("etc/sudoers.d/*"))]:
-            for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
+            for line in path.read_text(errors="replace").replace("\\\n", " ").splitlines() if path.is_file() else ():
+                default = re.match(r"\s*Defaults(?::(\S+))?", line)
+                if default:
+                    yield from ((name, line.strip()) for name in (default[1] or "everybody").split(",") if name != "root")
                 found = re.match(r"\s*([%+]?[\w.-]+)\s+\S.*=", line)
                 if found and found[1] not in ("Defaults", "root"):
                     yield found[1], line.strip()

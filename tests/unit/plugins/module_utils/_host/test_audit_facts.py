@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner
+from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit, audit_engine
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.audit_facts import Host
 from ansible_collections.groundcrew.ops.plugins.module_utils._host.firewall import rules_changed
 
@@ -57,6 +61,47 @@ def test_rules_are_compared_in_their_order_and_by_chain(old: str, new: str, chan
 
 def test_a_table_that_is_not_there_is_said_first() -> None:
     assert rules_changed(RULES, "")[0] == "missing in the table: table inet groundcrew {"
+
+
+@pytest.mark.parametrize(
+    ("line", "who"),
+    [
+        ("olive ALL=(ALL) NOPASSWD: ALL", ["olive"]),
+        ("%admin ALL=(ALL) \\\n  NOPASSWD: ALL", ["%admin"]),
+        ("Defaults !authenticate", ["everybody"]),
+        ("Defaults env_reset, ! authenticate", ["everybody"]),
+        ("Defaults@web-1 !authenticate", ["everybody"]),
+        ("Defaults:olive,%admin !authenticate", ["%admin", "olive"]),
+        ("Defaults:root !authenticate", []),
+        ("Defaults authenticate", []),
+        ("# Defaults !authenticate", []),
+        ("olive ALL=(ALL) ALL", []),
+    ],
+)
+def test_who_becomes_root_without_a_password(line: str, who: list[str], tmp_path: Path) -> None:
+    (tmp_path / "etc/sudoers.d").mkdir(parents=True)
+    (tmp_path / "etc/sudoers.d/one").write_text(f"Defaults env_reset\nroot ALL=(ALL) NOPASSWD: ALL\n{line}\n")
+    passes, evidence = audit.sudo_without_password(list(Host(root=str(tmp_path)).sudoers()), [])
+    assert passes is not bool(who)
+    assert sorted(re.findall(r"(\S+) may, and is not declared", evidence)) == who
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hosts", "open_at"),
+    [
+        ([], [], []),
+        (["-H", "fd://", "--containerd=/run/containerd/containerd.sock"], ["unix:///var/run/docker.sock"], []),
+        (["-H", "tcp://0.0.0.0:2375"], [], ["tcp://0.0.0.0:2375"]),
+        (["-H", "0.0.0.0:2375"], [], ["0.0.0.0:2375"]),
+        (["-H0.0.0.0:2375"], [], ["0.0.0.0:2375"]),
+        (["-H=:2375", "--host=[::]:2376"], [], [":2375", "[::]:2376"]),
+        (["--host", "192.0.2.1"], ["10.0.0.1:2375"], ["192.0.2.1", "10.0.0.1:2375"]),
+    ],
+)
+def test_an_address_without_a_scheme_is_one_that_the_engine_listens_on(arguments: list[str], hosts: list[str], open_at: list[str]) -> None:
+    passes, evidence = audit_engine.tcp_socket(["dockerd", *arguments], {"hosts": hosts})
+    assert passes is not bool(open_at)
+    assert re.findall(r"it listens on ([^;]+?)(?:;|\.$)", evidence) == open_at
 
 
 def test_security_updates_are_those_of_what_is_installed() -> None:
