@@ -14,8 +14,8 @@ author:
 description:
   - Runs Debian's C(unattended-upgrade) now. What counts as a security upgrade, and which packages are left out, is in its configuration, which the
     role P(groundcrew.ops.host#role) writes.
-  - A reboot is needed when C(/run/reboot-required) is there or, where needrestart is installed, when a newer kernel than the running one is. This
-    module never reboots.
+  - A reboot is needed when C(/run/reboot-required) is there or, where needrestart is installed, when a newer kernel than the running one is, or when
+    services run on with libraries from before an upgrade. This module never reboots, and restarts nothing.
   - An upgrade that leaves something pending is an error.
 options:
   timeout:

@@ -132,3 +132,19 @@ def test_what_is_declared_no_longer_goes(host: Accessed) -> None:
     assert foretold.rc == done.rc == again.rc == 0 and foretold.changed == done.changed and not again.changed, done.failed
     assert "NTP" not in host.say(servers) and host.say("ls /etc/logrotate.d").split().count("groundcrew-shop") == 1
     assert "groundcrew-office" not in host.say("ls /etc/logrotate.d")
+
+
+def test_services_that_run_on_with_what_was_upgraded_are_named(host: Accessed) -> None:
+    """A library is replaced under a service that runs; what an upgrade does not do is to restart it."""
+    assert "$nrconf{restart} = 'l';" in host.say("cat /etc/needrestart/conf.d/*.conf")
+    library = host.say("grep --only-matching --max-count=1 '/[^ ]*/libcrypto[^ ]*' /proc/$(systemctl show --property=MainPID --value ssh)/maps").strip()
+    waits = Verb("host", "maintain", lambda _chance: {})
+    calm = host.run(waits, {"host_reboot": "never"}, "--user", "root")
+    assert calm.rc == 0 and "still running by files" not in calm.output, calm.failed
+    host.say(f"cp -p {library} {library}.new && mv {library}.new {library}")
+    named = host.run(waits, {"host_reboot": "never"}, "--user", "root")
+    assert named.rc == 0 and all(words in named.output for words in ("waits for it: ", "ssh.service", "still running by files")), named.output[-2000:]
+    # Drained and rebooted, as for a kernel; then nothing is left to do.
+    foretold, done, again = (host.run(waits, {}, "--user", "root", *options) for options in (["--check"], [], []))
+    assert foretold.rc == done.rc == again.rc == 0 and foretold.changed == done.changed and not again.changed, done.failed
+    assert {task.partition(" : ")[2] for _host, task in done.changed} == {"Reboot"}

@@ -18,6 +18,7 @@ LOG = "/var/log/unattended-upgrades/unattended-upgrades.log"
 REQUIRED = "run/reboot-required"
 _PENDING = re.compile(r"^Packages that (?:will be|are) upgraded: *(.*)$", re.MULTILINE)
 _KERNEL = re.compile(r"^NEEDRESTART-K(STA|CUR|EXP): *(.*)$", re.MULTILINE)
+_SERVICE = re.compile(r"^NEEDRESTART-SVC: *(.*)$", re.MULTILINE)
 _KERNEL_IS_OLD = ("2", "3")  # an upgrade with the same ABI, and a newer version
 _IS_KERNEL = re.compile(r"linux-image-")
 
@@ -31,6 +32,12 @@ def kernel_reason(said: str) -> str | None:
     """What needrestart's batch output says about the running kernel; None when it is the newest."""
     found = dict(_KERNEL.findall(said))
     return f"kernel {found.get('CUR', '?')} runs, {found.get('EXP', '?')} is installed" if found.get("STA") in _KERNEL_IS_OLD else None
+
+
+def services_reason(said: str) -> str | None:
+    """What needrestart's batch output says about services; None when all of them began after the upgrades of what they use."""
+    found = sorted(set(_SERVICE.findall(said)))
+    return f"{', '.join(found)}: still running by files from before an upgrade" if found else None
 
 
 class Upgrade:
@@ -82,6 +89,6 @@ class Upgrade:
             names = sorted(set(packages.read_text().split())) if packages.exists() else []
             found.append(f"/{REQUIRED} is there" + (f", for {', '.join(names)}" if names else ""))
         if (self._root / "usr/sbin/needrestart").exists():
-            reason = kernel_reason(self._runner.run(["/usr/sbin/needrestart", "-b", "-k"], check=False).stdout)
-            found += [reason] if reason else []
+            said = self._runner.run(["/usr/sbin/needrestart", "-b", "-k", "-l"], check=False).stdout
+            found += [reason for reason in (kernel_reason(said), services_reason(said)) if reason]
         return found

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.command import Completed, Runner
 from ansible_collections.groundcrew.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.groundcrew.ops.plugins.module_utils._host.upgrades import Upgrade, kernel_reason
+from ansible_collections.groundcrew.ops.plugins.module_utils._host.upgrades import Upgrade, kernel_reason, services_reason
 
 FOUND = "Starting unattended upgrades script\nPackages that will be upgraded: openssl libssl3\nOption --dry-run given, *not* performing real actions\n"
 NOTHING = "Starting unattended upgrades script\nNo packages found that can be upgraded unattended and no pending auto-removals\n"
@@ -82,3 +82,19 @@ def test_a_dry_run_foresees_the_reboot_for_a_kernel(tmp_path: Path) -> None:
 )
 def test_kernel(said: str, reason: str | None) -> None:
     assert kernel_reason(said) == reason
+
+
+SERVICES = "NEEDRESTART-VER: 3.11\nNEEDRESTART-KSTA: 1\nNEEDRESTART-SVC: ssh.service\nNEEDRESTART-SVC: cron.service\nNEEDRESTART-SESS: root @ session #2\n"
+
+
+@pytest.mark.parametrize(("said", "reason"), [(SERVICES, "cron.service, ssh.service: still running by files from before an upgrade"), (OLD, None), ("", None)])
+def test_services(said: str, reason: str | None) -> None:
+    assert services_reason(said) == reason
+
+
+def test_a_reboot_is_needed_when_services_run_on_with_old_libraries(tmp_path: Path) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/needrestart").touch()
+    made, tool = upgrade(tmp_path, NOTHING, SERVICES)
+    reasons = made.result(made.plan())["reboot_reasons"]
+    assert reasons == ["cron.service, ssh.service: still running by files from before an upgrade"] and tool.ran[-1] == "/usr/sbin/needrestart -b -k -l"
