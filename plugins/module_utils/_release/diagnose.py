@@ -194,6 +194,7 @@ def _container(inspected: Mapping[str, Any], current: State, mode_variable: str,
         "mode": environment.get(mode_variable, ""),
         "release": labels["groundcrew.release"],
         "image": inspected["Config"]["Image"],
+        "current": active is not None and active.slot == labels["groundcrew.slot"],
         "running": state["Running"],
         "restarting": bool(state.get("Restarting")),
         "state": f"{said}{f', {health}' if health else ''}{', out of memory' if state['OOMKilled'] else ''}",
@@ -211,6 +212,7 @@ def _container_findings(state: State, containers: Sequence[Mapping[str, Any]]) -
         if len(right) != wanted and active:
             yield f"{len(right)} of {wanted} containers of {service} run release {active.release} in slot {active.slot}."
     for each in containers:
+        # What was killed for want of memory, or is started anew, has a verdict of its own; that of a release that was left is history.
         if each["failed"] and not each["kills"] and not each["restarting"]:
             yield f"Container {each['name']} of {each['service']} (slot {each['slot']}) is {each['state']}; its last words are in its logs."
 

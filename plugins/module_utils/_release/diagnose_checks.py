@@ -41,7 +41,8 @@ def running(running: Sequence[str]) -> Told:
     "Raise its limit (memory in the Compose file) and deploy, or find the leak: compose_app_result has its logs.",
 )
 def out_of_memory(containers: Rows) -> Told:
-    return _told([f"{_who(each)} was killed for want of memory, {each['kills']} times within a day." for each in containers if each["kills"]], "None was.")
+    killed = [each for each in containers if each["kills"] and each["current"]]
+    return _told([f"{_who(each)} was killed for want of memory, {each['kills']} times within a day." for each in killed], "None was.")
 
 
 @check("high", "No container is started anew again and again", "compose_app_result has the last words of each; playbooks/rollback.yml, if the release is new.")

@@ -147,6 +147,9 @@ def test_a_release_that_was_stopped_is_no_failure(host: Host) -> None:
     stopped = container(number=3, Status="exited", Running=False, ExitCode=0, Health={"Status": "unhealthy"})
     stopped["Config"]["Labels"]["groundcrew.slot"] = "b"
     host.containers.append(stopped)
+    killed = container("worker", 2, Status="exited", Running=False, ExitCode=137, OOMKilled=True)
+    killed["Config"]["Labels"]["groundcrew.slot"] = "b"
+    host.containers.append(killed)
     assert host.look()["application"]["findings"] == []
 
 
