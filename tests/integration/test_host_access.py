@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 class Accessed(Host):
-    """A host that root has prepared, and on which olive works from then on, who is named by nothing but an option of Ansible."""
+    """A host that root has prepared, and on which olive works from then on, whom nothing but the configuration of ssh names."""
 
     def __init__(self, cloud: Any, address: str, work: Path) -> None:
         super().__init__("access-1", address, cloud.cloud.ssh_key, work, {})
@@ -32,14 +32,16 @@ class Accessed(Host):
         prepared = self.main(host_users=[self.olive])
         assert prepared.rc == 0, prepared.failed
         inventory = json.loads(self._inventory.read_text())
-        del inventory["all"]["children"]["app"]["hosts"]["access-1"]["ansible_user"]
+        there = inventory["all"]["children"]["app"]["hosts"]["access-1"]
+        del there["ansible_user"]
+        there["ansible_ssh_common_args"] += " -o User=olive"
         self._inventory.write_text(json.dumps(inventory))
 
     def main(self, *options: str, **variables: Any) -> checkmode.Run:
         return self.run(MAIN, {"host_time_sync": False, **variables}, *options)
 
     def by(self, user: str, *options: str, **variables: Any) -> checkmode.Run:
-        return self.main("--user", user, "--become", *options, **variables)
+        return self.main(*(["--user", "root"] if user == "root" else []), "--become", *options, **variables)
 
 
 @pytest.fixture(scope="module")
