@@ -11,7 +11,7 @@ short_description: Tell whether a bucket is fit for backups
 version_added: 0.1.0
 description:
   - Looks at the configuration of a bucket, and on request does with one small object all that a backup does.
-  - What a store cannot be asked is C(unknown), never a pass.
+  - What could not be read is C(unknown), and what a store has no setting for C(unjudged), never a pass.
 author:
   - groundcrew.ops contributors (@groundcrew)
 extends_documentation_fragment:

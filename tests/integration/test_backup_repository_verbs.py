@@ -59,6 +59,10 @@ def test_verify_maintain_and_audit(tmp_path: Path) -> None:
         assert {task.partition(" : ")[2] for _host, task in made.changed} == {"Make the bucket and configure it"}, "verify and audit change nothing"
         assert list(store.listing("")) == [], "the probe is gone again"
 
+        for check in (True, False):
+            refused = run("verify", check=check, backup_repository_secret_key="wrong")
+            assert refused.rc != 0 and "The bucket is there: nobody can tell" in refused.failed[0][2], refused.failed
+
         now = time.time()
         old, new = (stock(store, APP, now - age * DAY) for age in (90, 3))
         left = f"{policy.home('', APP)}20250101T000000Z-00000001/data/toc.dat"
