@@ -166,6 +166,7 @@ START_CLOCK = """set -e; cd /etc/systemd/system; mkdir systemd-timesyncd.service
 printf '[Unit]\\nConditionVirtualization=\\n' > systemd-timesyncd.service.d/container.conf
 systemctl unmask --quiet systemd-timesyncd; systemctl daemon-reload; systemctl start systemd-timesyncd
 """
+FIREWALL_UNREAD = "systemctl show --property=NeedDaemonReload --value groundcrew-firewall"
 ASKED_FOR_THE_TIME = "timedatectl show-timesync --property=SystemNTPServers --value"
 SEEN_BY_JOURNAL = "journalctl --unit=systemd-journald --output=cat --grep='^(System|Runtime) Journal .* max ' | tail --lines=1"
 
@@ -191,19 +192,24 @@ def test_the_host_has_in_force_what_a_killed_run_has_written(host: Killable) -> 
     def in_force() -> list[str]:
         return [host.say(how).strip() for how in (SEEN_BY_JOURNAL, "sysctl -n net.ipv4.tcp_fin_timeout", ASKED_FOR_THE_TIME, "locale --all-locales")]
 
-    before = {"host_journal_max_use": "80M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 50}, "host_time_servers": ["192.0.2.1"]}
+    before = {"host_journal_max_use": "80M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 50}, "host_time_servers": ["192.0.2.1"], "host_firewall": True}
     made = host.run(main("host"), before)
     assert made.rc == 0, made.failed
     host.say(START_CLOCK)
     old = in_force()
     assert "max 80M" in old[0] and old[1:3] == ["50", "192.0.2.1"]
 
-    after = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_time_servers": ["192.0.2.2"], "host_locale": "en_US.UTF-8"}
+    meant = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_time_servers": ["192.0.2.2"], "host_firewall": True}
+    after = {**meant, "host_locale": "en_US.UTF-8"}
     host.kill("host", "Look for the locale", after)
-    host.kill("host", "Look for configurations that are newer than the services that read them", after | {"host_locale": "C.UTF-8"})
-    assert in_force() == old
-    assert host.finish("host", after) == {"Set the locale", "Generate the locale", "Have services read their configuration"}
+    host.kill("host", "Look for configurations that are newer than the services that read them", meant)
+    host.say("echo >> /etc/systemd/system/groundcrew-firewall.service && systemctl daemon-reload")
+    host.kill("host", "Make the folder of the rules", meant)
+    assert in_force() == old and host.say(FIREWALL_UNREAD) == "yes\n"
+    finished = {"Set the locale", "Generate the locale", "Have services read their configuration", "Look whether systemd has read the unit"}
+    assert host.finish("host", after) == finished
     new = in_force()
+    assert host.say(FIREWALL_UNREAD) == "no\n"
     assert "max 70M" in new[0] and new[1:3] == ["45", "192.0.2.2"] and "en_US.utf8" in new[3]
 
 
