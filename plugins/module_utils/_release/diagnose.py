@@ -182,6 +182,7 @@ def _container(inspected: Mapping[str, Any], current: State, mode_variable: str,
     # 137 and 143 are how a container ends that was told to; a release that was stopped is no failure.
     failed = health == "unhealthy" or kills or state.get("Restarting") or (not state["Running"] and state["ExitCode"] not in (0, 137, 143))
     active, service = current.active, labels["groundcrew.service"]
+    slots = [each.slot for each in (active, current.pending.target if current.pending else None) if each]
     serves = active is not None and (active.slot, active.release) == (labels["groundcrew.slot"], labels["groundcrew.release"])
     kind = "web" if active and service == active.web else "worker" if active and service in active.replicas else ""
     environment = dict(each.partition("=")[::2] for each in inspected["Config"].get("Env") or ())
@@ -194,7 +195,7 @@ def _container(inspected: Mapping[str, Any], current: State, mode_variable: str,
         "mode": environment.get(mode_variable, ""),
         "release": labels["groundcrew.release"],
         "image": inspected["Config"]["Image"],
-        "current": active is not None and active.slot == labels["groundcrew.slot"],
+        "current": labels["groundcrew.slot"] in slots,
         "running": state["Running"],
         "restarting": bool(state.get("Restarting")),
         "state": f"{said}{f', {health}' if health else ''}{', out of memory' if state['OOMKilled'] else ''}",
@@ -212,8 +213,8 @@ def _container_findings(state: State, containers: Sequence[Mapping[str, Any]]) -
         if len(right) != wanted and active:
             yield f"{len(right)} of {wanted} containers of {service} run release {active.release} in slot {active.slot}."
     for each in containers:
-        # What was killed for want of memory, or is started anew, has a verdict of its own; that of a release that was left is history.
-        if each["failed"] and not each["kills"] and not each["restarting"]:
+        # What was killed for want of memory, or is started anew, has a verdict of its own; how a release ended that was left is history.
+        if each["failed"] and each["current"] and not each["kills"] and not each["restarting"]:
             yield f"Container {each['name']} of {each['service']} (slot {each['slot']}) is {each['state']}; its last words are in its logs."
 
 

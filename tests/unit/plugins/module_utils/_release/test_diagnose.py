@@ -147,9 +147,9 @@ def test_a_release_that_was_stopped_is_no_failure(host: Host) -> None:
     stopped = container(number=3, Status="exited", Running=False, ExitCode=0, Health={"Status": "unhealthy"})
     stopped["Config"]["Labels"]["groundcrew.slot"] = "b"
     host.containers.append(stopped)
-    killed = container("worker", 2, Status="exited", Running=False, ExitCode=137, OOMKilled=True)
-    killed["Config"]["Labels"]["groundcrew.slot"] = "b"
-    host.containers.append(killed)
+    for number, end in ((4, {"ExitCode": 137, "OOMKilled": True}), (5, {"ExitCode": 1})):
+        host.containers.append(container("worker", number, Status="exited", Running=False, **end))
+        host.containers[-1]["Config"]["Labels"]["groundcrew.slot"] = "b"
     assert host.look()["application"]["findings"] == []
 
 
