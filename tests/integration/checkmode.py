@@ -59,15 +59,21 @@ def run(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str]
 
 def assert_truthful(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str] | None = None, run_again: bool = True) -> Changed:
     """Dry run, run, dry run, run: the first two agree, the last two change nothing. Returns what changed. Not run_again leaves the last one out."""
+    changed = assert_foretold(playbook, inventory, *arguments, env=env)
+    for further in [("--check", *arguments), arguments][: 2 if run_again else 1]:
+        again = run(playbook, inventory, *further, env=env)
+        assert not _green(again).changed, f"{playbook.name} is not idempotent: {sorted(again.changed)}"
+    return changed
+
+
+def assert_foretold(playbook: Path, inventory: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Changed:
+    """Dry run and run, which agree. Returns what changed."""
     foretold = _green(run(playbook, inventory, "--check", *arguments, env=env))
     done = _green(run(playbook, inventory, *arguments, env=env))
     assert done.changed, f"{playbook.name} changed nothing, so it proves nothing: give it a host that is not prepared yet."
     assert foretold.changed == done.changed, (
         f"{playbook.name}: only in the dry run: {sorted(foretold.changed - done.changed)}; only in the run: {sorted(done.changed - foretold.changed)}"
     )
-    for further in [("--check", *arguments), arguments][: 2 if run_again else 1]:
-        again = run(playbook, inventory, *further, env=env)
-        assert not _green(again).changed, f"{playbook.name} is not idempotent: {sorted(again.changed)}"
     return done.changed
 
 

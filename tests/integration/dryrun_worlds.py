@@ -48,9 +48,17 @@ class Place:
         self._env = {**env, "ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_ROLES_PATH": str(work / "roles"), "ANSIBLE_PIPELINING": "1"}
 
     def run(self, verb: Verb, variables: Mapping[str, Any], *options: str) -> checkmode.Run:
+        return checkmode.run(self._play(verb, variables), self._inventory, *options, env=self._env)
+
+    def foretold(self, verb: Verb, variables: Mapping[str, Any]) -> set[str]:
+        """Prove that the dry run tells what the run then changes; the tasks that did."""
+        changed = checkmode.assert_foretold(self._play(verb, variables), self._inventory, env=self._env)
+        return {task.rpartition(" : ")[2] for _host, task in changed}
+
+    def _play(self, verb: Verb, variables: Mapping[str, Any]) -> Path:
         task = {"name": "Run the verb", "ansible.builtin.include_role": {"name": verb.of, "tasks_from": verb.verb}, "vars": dict(variables)}
         self._book.write_text(json.dumps([{"name": verb.name, "hosts": "app", "gather_facts": self._gather, "tasks": [task]}]))
-        return checkmode.run(self._book, self._inventory, *options, env=self._env)
+        return self._book
 
     def meanwhile(self, verb: Verb) -> None:
         """Verbs bring about by themselves what they need."""
@@ -59,11 +67,12 @@ class Place:
 class Host(Place):
     """shared: variables of the inventory, for every verb."""
 
-    def __init__(self, name: str, address: str, key: Path, work: Path, shared: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, address: str, key: Path, work: Path, shared: Mapping[str, Any], port: int = 22) -> None:
         self._root = f"root@{address}"
-        self._ssh = ["ssh", "-i", str(key), *shlex.split(SSH)]
+        self._ssh = ["ssh", "-i", str(key), "-p", str(port), *shlex.split(SSH)]
         there = {
             "ansible_host": address,
+            "ansible_port": port,
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(key),
             "ansible_ssh_common_args": SSH,

@@ -111,7 +111,7 @@ def _build(recipe: Recipe) -> None:
         # mmdebstrap writes a pipe that docker reads; either's failure is ours.
         log = Path(work) / "log"
         with log.open("w") as errors:
-            tree = subprocess.Popen(_mmdebstrap(recipe, Path(work)), stdout=subprocess.PIPE, stderr=errors)
+            tree = subprocess.Popen(mmdebstrap(recipe, Path(work)), stdout=subprocess.PIPE, stderr=errors)
             changes = [word for change in (*recipe.changes, f"LABEL groundcrew.recipe={recipe.digest}") for word in ("--change", change)]
             imported = subprocess.run(["docker", "import", *changes, "-", f"{recipe.tag}-new"], stdin=tree.stdout, capture_output=True, text=True, check=False)
             failed = tree.wait() or imported.returncode
@@ -123,7 +123,8 @@ def _build(recipe: Recipe) -> None:
         run(["docker", "rmi", f"{recipe.tag}-new"])
 
 
-def _mmdebstrap(recipe: Recipe, work: Path) -> list[str]:
+def mmdebstrap(recipe: Recipe, work: Path, target: str = "-") -> list[str]:
+    """The command that makes a recipe's tree in the target: a folder, or the standard output as an archive. What the command reads is in work."""
     settings = work / "apt.conf"
     settings.write_text(apt_settings())
     hooks = [
@@ -145,7 +146,7 @@ def _mmdebstrap(recipe: Recipe, work: Path) -> list[str]:
         *(f"--aptopt={line}" for line in apt_settings().splitlines()),
         *(f"--customize-hook={hook}" for hook in hooks),
         recipe.suite,
-        "-",
+        target,
         *mirrors().lines(recipe.suite),
     ]
 
