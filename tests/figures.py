@@ -27,7 +27,7 @@ NAMES = {
     "patch": ("requests_failed",),
     "maintain": ("lock_wait_ms",),
     "site": ("second_run_seconds", "host_cost_ratio"),
-    "audit": ("checks", "seconds"),
+    "audit": ("checks", "checks_seen", "seconds"),
     "diagnose": ("faults_named", "seconds"),
     "dryrun": ("mismatches",),
     "report": ("accessibility_violations",),

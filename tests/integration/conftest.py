@@ -20,6 +20,7 @@ from localcloud.client import Client
 from localcloud.config import Cloud, load_cloud, open_cloud
 from localcloud.shell import wait_until
 from tests.integration import do_requests
+from tests.integration.audit_seen import Seen
 from tests.integration.do_inprocess import account, hurried, records
 from tests.integration.release_host import ReleaseHost, launch
 
@@ -110,6 +111,14 @@ def recorded() -> Iterator[dict[str, do_requests.Request]]:
         yield found
     if file := os.environ.get("GROUNDCREW_RECORD_REQUESTS"):
         do_requests.write(found, Path(file))
+
+
+@pytest.fixture(scope="session")
+def checks() -> Iterator[Seen]:
+    """The checks that real parts have passed and failed; in the end a figure."""
+    seen = Seen()
+    yield seen
+    seen.record()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.groundcrew.ops.plugins.module_utils._host import audit, audit_engine
 from ansible_collections.groundcrew.ops.plugins.module_utils._release import audit as release
+from tests.integration.audit_seen import Seen, ids
 from tests.integration.release_host import FOLDER, ROOT, ReleaseHost
 from tests.load.patch_fleet import PUBLISH
 
@@ -44,7 +45,6 @@ chown olive /home/olive/.ssh/authorized_keys; chmod 600 /home/olive/.ssh/authori
 echo 'olive ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/audit; chmod 0440 /etc/sudoers.d/audit
 which nft openssl > /dev/null || apt-get -qq install --no-install-recommends nftables openssl > /dev/null
 systemctl -q enable nftables.service
-apt-get -qq install gc-demo=1 > /dev/null; rm -f /run/reboot-required /run/reboot-required.pkgs
 echo 'APT::Periodic::Update-Package-Lists "1"; APT::Periodic::Unattended-Upgrade "1";' > /etc/apt/apt.conf.d/99audit
 systemctl unmask -q apt-daily.timer apt-daily-upgrade.timer; touch /var/lib/apt/daily_lock; systemctl start apt-daily.timer apt-daily-upgrade.timer
 mkdir -p /var/lib/apt/periodic /etc/systemd/journald.conf.d; touch /var/lib/apt/periodic/update-success-stamp
@@ -139,7 +139,7 @@ def ahead(host: ReleaseHost, seconds: float) -> str:
     return next(each["verdict"] for each in ran.tasks[-1]["findings"] if each["id"] == "host.clock_skew")
 
 
-def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: ReleaseHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: ReleaseHost, checks: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = {
         "docker_engine_insecure_registries": json.loads(host.ssh("cat /etc/docker/daemon.json"))["insecure-registries"],
         "host_audit_certificates": ["/etc/audit.pem"],
@@ -150,9 +150,10 @@ def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: Rele
     # Operators are where they are; a host's clock is compared with the time there, whatever the zone.
     monkeypatch.setitem(host.env, "TZ", "Asia/Tokyo")
     try:
-        published(host, "1")
         host.ssh(GOOD)
         firewalled(host)
+        published(host, "1")
+        host.ssh("apt-get -qq install gc-demo=1 > /dev/null; rm -f /run/reboot-required /run/reboot-required.pkgs")
         host.ssh("systemctl reset-failed")
         good = audited(host, HOST, ENGINE, host_users=[OLIVE], host_audit_ports=ports, host_sysctl={"net.core.somaxconn": somaxconn}, **engine, **FIREWALL)
         published(host, "2", "gc-demo-more")
@@ -162,7 +163,8 @@ def test_every_check_of_a_host_sees_what_is_right_and_what_was_broken(host: Rele
         bad["fail"] |= {"host.clock_skew"} if ahead(host, 120) == "fail" else set()
     finally:
         host.ssh(AFTERWARDS, check=False)
-    every = {rule.check.id for catalog in (audit.CATALOG, audit_engine.CATALOG) for rule in catalog.rules} - ELSEWHERE
+    checks.add(good, bad)
+    every = ids(audit.CATALOG, audit_engine.CATALOG) - ELSEWHERE
     # The kernel of a container is the machine's: what the role's baseline wants of it need not be so here.
     assert every - good["pass"] - {"host.kernel_parameters", "docker_engine.live_restore", "docker_engine.log_limits"} == set()
     assert every - bad["fail"] == set()
@@ -209,7 +211,7 @@ BAD_FLAGS = (
 
 
 @pytest.mark.slow
-def test_every_check_of_an_application_sees_what_is_right_and_what_was_broken(host: ReleaseHost) -> None:
+def test_every_check_of_an_application_sees_what_is_right_and_what_was_broken(host: ReleaseHost, checks: Seen) -> None:
     host.play(PROXY)
     for version in ("1.0.0", "1.1.0"):
         assert not host.deploy(version).failed
@@ -253,8 +255,9 @@ os.chmod(f"{{root}}/releases/{{name}}/.env", 0o644)
         bad = audited(host, APPLICATION, compose_app_name="audited", compose_app_audit_image_max_age_days=-1)
     finally:
         host.ssh("docker rm -f audit-good audit-bad audit-open; rm -rf /opt/groundcrew/audited", check=False)
-    application = {rule.check.id for rule in release.APPLICATION.rules}
-    containers = {rule.check.id for rule in release.CONTAINERS.rules}
+    # The broken application has a container that is as it should be as well.
+    checks.add({**good, "pass": good["pass"] | bad["pass"]}, bad)
+    application, containers = ids(release.APPLICATION), ids(release.CONTAINERS)
     assert application - good["pass"] == set()
     assert application - bad["fail"] == set()
     assert containers - bad["pass"] - {"container.image_age"} == set()
