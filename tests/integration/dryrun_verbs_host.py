@@ -142,6 +142,7 @@ HOST_VERBS = [
     Verb("host", "diagnose", lambda chance: maybe(chance, host_diagnose_disk_percent=[1], host_diagnose_load=[0.01])),
     *(Verb("maintenance", "main", maintenance, gives=TIMERS) for _time in range(3)),
     Verb("maintenance", "maintain", lambda chance: {"maintenance_run": some(chance, ["speaks", "points"]) or ["speaks"]}, needs=TIMERS),
+    Verb("maintenance", "audit", nothing),
     Verb("maintenance", "remove", nothing, takes=TIMERS),
     *(Verb("secret_service", "main", services) for _time in range(3)),
     Verb("findings", "main", weighed),

@@ -20,6 +20,7 @@ from tests.integration import backup_servers, checkmode
 from tests.unit.plugins.module_utils._backup.shelf import DAY, stock
 
 ROLE = "groundcrew.ops.backup_repository"
+LOGS = "groundcrew.ops.maintenance"
 APP = Identity("postgresql", "1", "app")
 # The last drill on the shelf is three days old.
 DRILLS: dict[str, Any] = {"backup_repository_limits": {"drill_days": 2}}
@@ -44,8 +45,8 @@ def test_verify_maintain_and_audit(tmp_path: Path) -> None:
         collection.symlink_to(Path(__file__).resolve().parents[2])
         env = {"ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}:{os.environ.get('ANSIBLE_COLLECTIONS_PATH', '')}".rstrip(":")}
 
-        def run(*verbs: str, that: tuple[str, ...] = (), check: bool = False, **more: Any) -> checkmode.Run:
-            tasks: list[dict[str, Any]] = [{"name": f"Apply {verb}", "ansible.builtin.include_role": {"name": ROLE, "tasks_from": verb}} for verb in verbs]
+        def run(*verbs: str, role: str = ROLE, that: tuple[str, ...] = (), check: bool = False, **more: Any) -> checkmode.Run:
+            tasks: list[dict[str, Any]] = [{"name": f"Apply {verb}", "ansible.builtin.include_role": {"name": role, "tasks_from": verb}} for verb in verbs]
             tasks += [{"name": "Require", "ansible.builtin.assert": {"that": list(that)}}] if that else []
             book = tmp_path / "play.json"
             book.write_text(json.dumps([{"name": "Look", "hosts": "localhost", "gather_facts": False, "vars": {**variables, **more}, "tasks": tasks}]))
@@ -62,6 +63,13 @@ def test_verify_maintain_and_audit(tmp_path: Path) -> None:
         for check in (True, False):
             refused = run("verify", check=check, backup_repository_secret_key="wrong")
             assert refused.rc != 0 and "The bucket is there: nobody can tell" in refused.failed[0][2], refused.failed
+
+        # The archive of logs may be in a bucket that the role made, or in one that is not there.
+        logs = {**{name: options[name] for name in ("endpoint_url", "access_key", "secret_key")}, "paths": ["/var/log/*.gz"], "bucket": "vault"}
+        kept = "maintenance_result.findings | map(attribute='subject') | unique == ['vault'] and maintenance_result.summary.failing == 0"
+        assert run("audit", role=LOGS, that=(kept,), maintenance_logs=logs).failed == ()
+        for wrong in ({**logs, "bucket": "nowhere"}, {**logs, "secret_key": "wrong"}):
+            assert "repository.exists" in run("audit", role=LOGS, maintenance_logs=wrong).failed[0][2]
 
         now = time.time()
         old, new = (stock(store, APP, now - age * DAY) for age in (90, 3))
