@@ -90,7 +90,7 @@ class World:
         """What the audit finds wrong, of what is looked at here."""
         ran = self.host.run(AUDIT, {"host_sysctl": PARAMETERS, "host_audit_fail_on": "info"})
         [(_host, _task, message)] = ran.failed
-        return set(re.findall(r"host\.\w+", message)) & SEEN_BY_AUDIT
+        return set(re.findall(r"^fail +\w+ +(host\.\w+)", message, re.MULTILINE)) & SEEN_BY_AUDIT
 
 
 @pytest.fixture(scope="module")
