@@ -128,6 +128,8 @@ CONTROL_VERBS = [
     Verb("managed_database", "audit", lambda chance: {**clusters(chance), "managed_database_audit_fail_on": "never"}, needs=CLUSTERS),
     Verb("managed_database", "diagnose", clusters),
     Verb("managed_database", "remove", clusters, takes=CLUSTERS),
+    # On any other host it is refused, as to a run that is limited to that.
+    Verb("findings", "verify", lambda _chance: {"findings_named_by": "audit_hosts"}),
     Verb("secret", "main", secrets, gives=SECRETS),
     Verb("secret", "rotate", lambda chance: {**secrets(chance), "secret_phase": chance.choice(["begin", "publish", "finish", "close"])}, needs=SECRETS),
     Verb("secret", "verify", secrets, needs=SECRETS),

@@ -148,6 +148,4 @@ HOST_VERBS = [
     Verb("findings", "main", weighed),
     Verb("findings", "main", lambda chance: {**weighed(chance), "findings_fail_on": "never"}),
     *(Verb("findings", verb, variables) for verb in ("audit", "diagnose") for variables in (page, quiet)),
-    # Refused here, as it would be to a run that is limited to this host.
-    Verb("findings", "verify", lambda _chance: {"findings_named_by": "audit_hosts"}),
 ]
