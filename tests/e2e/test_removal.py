@@ -33,11 +33,12 @@ def left() -> dict[str, list[str]]:
 
 
 def test_after_the_last_down_nothing_is_left() -> None:
+    assert left()["networks"] == [], "another local cloud is up: take it down first"
     names = ["--name", "removal", "--index", "2"]
     up = [sys.executable, "-m", "localcloud", "up", *names, "--dir", "build/localcloud/removal"]
     subprocess.run(up, cwd=ROOT, env={**os.environ, "PYTHONPATH": "tests/localcloud"}, check=True)
     control = left()
-    assert control["networks"] == ["groundcrew-removal"], "another local cloud is up: take it down first"
+    assert control["networks"] == ["groundcrew-removal"]
     assert control["images"]
     assert control["processes"]
     subprocess.run([sys.executable, "tests/localcloud/quickstart.py", "down", *names], cwd=ROOT, check=True)
