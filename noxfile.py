@@ -231,6 +231,9 @@ def molecule(session: nox.Session) -> None:
 
 def load(session: nox.Session) -> None:
     """Releases under traffic and under jobs, for as long as the promises ask. Their short form is part of the integration tests."""
+    install_packages(session)
+    # The balancer before the hosts runs on this machine. Tests start it, never its package.
+    session.run("tests/bootstrap.sh", "unstarted", "haproxy", external=True)
     with local_cloud(session) as cloud:
         pytest(session, "load", "tests/load", **cloud)
 
