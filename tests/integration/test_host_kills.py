@@ -202,7 +202,7 @@ def test_the_host_has_in_force_what_a_killed_run_has_written(host: Killable) -> 
     meant = {"host_journal_max_use": "70M", "host_sysctl": {"net.ipv4.tcp_fin_timeout": 45}, "host_time_servers": ["192.0.2.2"], "host_firewall": True}
     after = {**meant, "host_locale": "en_US.UTF-8"}
     host.kill("host", "Look for the locale", after)
-    host.kill("host", "Look for configurations that are newer than the services that read them", meant)
+    host.kill("host", "Look for configurations that services have not read", meant)
     host.say("echo >> /etc/systemd/system/groundcrew-firewall.service && systemctl daemon-reload")
     host.kill("host", "Make the folder of the rules", meant)
     assert in_force() == old and host.say(FIREWALL_UNREAD) == "yes\n"
